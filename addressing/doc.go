@@ -1,0 +1,20 @@
+// Package addressing decides who is who: it maps the phones that people text to
+// the messenger handles that text them, and back.
+//
+// Three values carry every address, each canonical and comparable, so that two
+// spellings of one address are equal and can key a map:
+//
+//   - [MSISDN] is a phone's number in E.164 form.
+//   - [Number] is an address on the SMS side that is the bridge's own.
+//   - [Handle] is a messenger address together with its network.
+//
+// Each has a Parse function, a String that Parse reads back, and text marshalling.
+//
+// The [Book] answers the two questions of the bridge. [Book.Assign] finds or makes
+// the [Conversation] over which a handle reaches a phone; [Book.Lookup] tells whose
+// a reply is. Both read the same [Record], one for each phone, kept in a [Store]
+// with compare-and-set: whatever Assign promised, Lookup finds, and no two handles
+// share a pair of phone and Number.
+//
+// This room is the leaf of the house: it imports no other room.
+package addressing

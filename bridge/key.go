@@ -1,0 +1,60 @@
+package bridge
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"strings"
+
+	"smsbridge/addressing"
+)
+
+// lowerBase32 spells ids: no padding, no mixed case, safe in a subject, an XML
+// attribute and a URL.
+var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// MessageID is the id of an MT message: a function of who wrote it and of the
+// sender's own id, so that a repeat has the same id on any instance and after any
+// crash. It has 26 characters of a-z and 2-7, 130 bits.
+func MessageID(h addressing.Handle, networkID string) string {
+	sum := sha256.Sum256([]byte(h.String() + "\x00" + networkID))
+	return lowerBase32.EncodeToString(sum[:])[:26]
+}
+
+// digest tells one text to one phone from another under the same id.
+func digest(phone addressing.MSISDN, text string) string {
+	sum := sha256.Sum256([]byte(phone.String() + "\x00" + text))
+	return lowerBase32.EncodeToString(sum[:])[:26]
+}
+
+// Key names the conversation whose order the queue keeps.
+func (m MT) Key() string { return m.Handle.String() + " " + m.Phone.String() }
+
+// Key names the conversation whose order the queue keeps. A receipt has a key of
+// its own: it may have to wait for the submit_sm_resp that tells its id, and nobody
+// must wait for it.
+func (m MO) Key() string {
+	if m.IsReceipt() {
+		return m.ID
+	}
+	return m.Source.Addr + " " + m.Destination.Addr
+}
+
+// esmTypeMask selects the message type of esm_class (SMPP 3.4, 5.2.12).
+const esmTypeMask = 0x3C
+
+// IsReceipt tells whether esm_class marks a delivery receipt, or an intermediate
+// notification, which some SMSCs mark 0x08 or 0x20.
+func (m MO) IsReceipt() bool {
+	switch m.ESMClass & esmTypeMask {
+	case 0x04, 0x08, 0x20:
+		return true
+	default:
+		return false
+	}
+}
+
+// Lane is what the queue spreads messages over its lanes by: the phone.
+func (m MO) Lane() string { return strings.TrimPrefix(m.Source.Addr, "+") }
+
+// Key names the conversation whose order the queue keeps.
+func (m OUT) Key() string { return m.Handle.String() + " " + m.Phone.String() }

@@ -1,0 +1,180 @@
+package bridge
+
+import (
+	"time"
+
+	"smsbridge/addressing"
+)
+
+// MT is a message on its way from a PC user to a phone, as the queue stores it.
+type MT struct {
+	V int `json:"v"`
+	// ID is ours. It is made from the sender and the sender's own id of the message
+	// (see [MessageID]), so that a repeat is recognised after any crash.
+	ID string `json:"id"`
+	// Handle is who wrote it. The zero Handle is the bridge itself.
+	Handle addressing.Handle `json:"handle"`
+	Phone  addressing.MSISDN `json:"phone"`
+	Number addressing.Number `json:"number"`
+	Text   string            `json:"text"`
+	// NetworkID is the sender's id of the message, which statuses refer to.
+	NetworkID string `json:"network_id,omitempty"`
+	// ReplyTo is the full address to which statuses go where that is narrower than
+	// the Handle: an XMPP resource. Optional.
+	ReplyTo    string    `json:"reply_to,omitempty"`
+	AcceptedAt time.Time `json:"accepted_at"`
+	// ExpiresAt is when the text is of no use any more: the end of its validity.
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// MO is one short message from an SMSC, raw, as it is stored before deliver_sm_resp:
+// everything that reading it later may need (SMPP 3.4, 4.6.1 and 4.7.1).
+type MO struct {
+	V          int       `json:"v"`
+	ID         string    `json:"id"` // a ULID given on arrival
+	Account    string    `json:"account"`
+	Link       string    `json:"link"`
+	Session    string    `json:"session"`  // the connection it came over
+	Sequence   uint32    `json:"sequence"` // its sequence_number there
+	Command    string    `json:"command"`  // deliver_sm or data_sm
+	ReceivedAt time.Time `json:"received_at"`
+
+	Source      Address `json:"source"`
+	Destination Address `json:"destination"`
+	ServiceType string  `json:"service_type,omitempty"`
+	ESMClass    byte    `json:"esm_class"`
+	ProtocolID  byte    `json:"protocol_id,omitempty"`
+	Priority    byte    `json:"priority,omitempty"`
+	DataCoding  byte    `json:"data_coding"`
+	Body        []byte  `json:"body,omitempty"` // short_message; base64 in JSON
+	TLVs        []TLV   `json:"tlvs,omitempty"`
+}
+
+// Address is an address field of a PDU as it came: type of number, numbering plan
+// and up to 20 octets of text (SMPP 3.4, 5.2.5 to 5.2.9).
+type Address struct {
+	TON  byte   `json:"ton"`
+	NPI  byte   `json:"npi"`
+	Addr string `json:"addr"`
+}
+
+// TLV is an optional parameter as it came (SMPP 3.4, 3.2.4).
+type TLV struct {
+	Tag   uint16 `json:"tag"`
+	Value []byte `json:"value,omitempty"` // base64 in JSON
+}
+
+// Short is what a raw MO says once its text and headers are read.
+type Short struct {
+	// Receipt is set where the message is a delivery receipt; the rest is then unset
+	// but for the phone.
+	Receipt *Receipt
+	Phone   addressing.MSISDN // who sent it
+	Number  addressing.Number // to which of our Numbers
+	Text    string
+	Concat  Concat // zero where the text is whole
+}
+
+// Concat places a segment in a long message (3GPP TS 23.040, 9.2.3.24.1).
+type Concat struct {
+	Ref   int  `json:"ref"`
+	Wide  bool `json:"wide,omitempty"` // the reference has 16 bits
+	Total int  `json:"total"`
+	Part  int  `json:"part"` // from 1
+}
+
+// IsZero tells whether the text is whole.
+func (c Concat) IsZero() bool { return c.Total == 0 }
+
+// Receipt is a delivery receipt or an intermediate notification (SMPP 3.4, Appendix B).
+type Receipt struct {
+	// Candidates are the forms under which the SMSC's message id may have been
+	// recorded, most likely first: as written, and in the other base.
+	Candidates []string
+	State      ReceiptState
+	// Code is the network's own error code, as written; often three digits.
+	Code string
+	At   time.Time // when the SMSC says it was done; zero where it does not say
+}
+
+// ReceiptState is what a receipt says became of a segment.
+type ReceiptState string
+
+// The receipt states (SMPP 3.4, 5.2.28).
+const (
+	ReceiptEnroute   ReceiptState = "enroute" // also ACCEPTD: not final
+	ReceiptDelivered ReceiptState = "delivered"
+	ReceiptExpired   ReceiptState = "expired"
+	ReceiptFailed    ReceiptState = "failed" // UNDELIV, DELETED, REJECTD
+	ReceiptUnknown   ReceiptState = "unknown"
+)
+
+// OUT is what is on its way to a messenger: a phone's text, or a status of a
+// message that the messenger's user wrote.
+type OUT struct {
+	V      int               `json:"v"`
+	ID     string            `json:"id"` // stable across repeats: the network may use it as its own message id
+	Kind   OUTKind           `json:"kind"`
+	Handle addressing.Handle `json:"handle"`
+	Phone  addressing.MSISDN `json:"phone"`
+	Number addressing.Number `json:"number"`
+	At     time.Time         `json:"at"`
+	Text   string            `json:"text,omitempty"` // of a text
+	// The rest is of a status.
+	NetworkID string `json:"network_id,omitempty"`
+	ReplyTo   string `json:"reply_to,omitempty"`
+	State     State  `json:"state,omitempty"`
+	Reason    Reason `json:"reason,omitempty"`
+	Detail    string `json:"detail,omitempty"` // plain words for the person
+}
+
+// OUTKind tells texts from statuses.
+type OUTKind string
+
+// The kinds of OUT.
+const (
+	OUTText   OUTKind = "text"
+	OUTStatus OUTKind = "status"
+)
+
+// Entry is one line in the log of a conversation: a text in either direction, or a
+// new status of a text. A reader folds entries by message id: the same entry may
+// stand twice after a crash.
+type Entry struct {
+	V         int               `json:"v"`
+	ID        string            `json:"id"`   // the message's id
+	Kind      EntryKind         `json:"kind"` // mt, mo or status
+	Handle    addressing.Handle `json:"handle"`
+	Phone     addressing.MSISDN `json:"phone"`
+	Number    addressing.Number `json:"number"`
+	At        time.Time         `json:"at"`
+	Text      string            `json:"text,omitempty"`       // of mt and mo
+	NetworkID string            `json:"network_id,omitempty"` // of mt
+	State     State             `json:"state,omitempty"`      // of mt (accepted) and status
+	Reason    Reason            `json:"reason,omitempty"`
+	Detail    string            `json:"detail,omitempty"`
+}
+
+// EntryKind tells the kinds of Entry.
+type EntryKind string
+
+// The kinds of Entry.
+const (
+	EntryMT     EntryKind = "mt"
+	EntryMO     EntryKind = "mo"
+	EntryStatus EntryKind = "status"
+)
+
+// Dead is a dead letter: a message that the bridge gave up, with the reason, kept
+// for the operator.
+type Dead struct {
+	V      int       `json:"v"`
+	ID     string    `json:"id"`
+	Stage  string    `json:"stage"` // MT, MO or OUT
+	Reason Reason    `json:"reason"`
+	Detail string    `json:"detail"`
+	At     time.Time `json:"at"`
+	MT     *MT       `json:"mt,omitempty"`
+	MO     *MO       `json:"mo,omitempty"`
+	OUT    *OUT      `json:"out,omitempty"`
+}

@@ -1,0 +1,154 @@
+package bridge
+
+import (
+	"context"
+	"time"
+
+	"smsbridge/addressing"
+)
+
+// This file is what the hub needs of the rooms around it. Each interface is
+// implemented by an adapter and wired by cmd.
+
+// Queue stores messages for the workers. A Publish returns nil once the message is
+// on disk as the configured durability promises, and not before. It returns an
+// error that wraps [ErrFull] where the stream is at its limit. Any other error means
+// that it is not known to be stored. All methods may be called concurrently.
+type Queue interface {
+	PublishMT(ctx context.Context, m MT) error
+	PublishMO(ctx context.Context, m MO) error
+	// PublishOUT and the log do not wait for the disk: the worker that calls them
+	// holds a message whose acknowledgement does.
+	PublishOUT(ctx context.Context, m OUT) error
+}
+
+// Journal keeps a [Story] for each MT message, and finds it by an SMSC's message id.
+// All methods may be called concurrently.
+type Journal interface {
+	// Story reads the record and its revision; [ErrNotFound] where there is none.
+	Story(ctx context.Context, id string) (Story, uint64, error)
+	// PutStory stores s if the record's revision is still rev (0: there is none yet)
+	// and returns the new revision; otherwise [ErrConflict]. With durable it returns
+	// once the record is on disk as the configured durability promises.
+	PutStory(ctx context.Context, s Story, rev uint64, durable bool) (uint64, error)
+	ReceiptIndex
+}
+
+// ReceiptIndex finds what an SMSC's message id belongs to, within one SMSC account.
+type ReceiptIndex interface {
+	PutRef(ctx context.Context, account, smscID string, ref SegmentRef) error
+	// Ref gives what the first candidate that is known belongs to; [ErrNotFound]
+	// where none is.
+	Ref(ctx context.Context, account string, candidates []string) (SegmentRef, error)
+}
+
+// Archive keeps what is written once: the log of each conversation and dead letters.
+type Archive interface {
+	AppendLog(ctx context.Context, e Entry) error
+	PublishDead(ctx context.Context, d Dead) error
+}
+
+// Parts keeps small records with compare-and-set: segments of a long MO message
+// until all are there, and marks of MO messages that were dealt with. A key is any
+// text; records vanish by themselves after the age set where the bucket is made.
+type Parts interface {
+	// LoadPart reads a record; [ErrNotFound] where there is none.
+	LoadPart(ctx context.Context, key string) (value []byte, rev uint64, err error)
+	// SavePart stores a record if its revision is still rev (0: there is none);
+	// otherwise [ErrConflict].
+	SavePart(ctx context.Context, key string, value []byte, rev uint64) error
+	DeletePart(ctx context.Context, key string) error
+}
+
+// Carrier takes texts to SMSCs; the smpp room implements it over its links.
+type Carrier interface {
+	// Segments tells how many segments text needs: 0 for an empty text. It returns an
+	// error in plain words where the text cannot be sent at all.
+	Segments(text string) (int, error)
+	// Submit waits for a link that can take the submission and submits its segments.
+	// It blocks while no link is bound, while the window is full and while the link
+	// is paused; ctx ends that wait, but never the wait for an answer to what was
+	// written. It may be called concurrently.
+	Submit(ctx context.Context, s Submission) Result
+}
+
+// Submission is one message for a Carrier.
+type Submission struct {
+	ID     string
+	Number addressing.Number // from
+	Phone  addressing.MSISDN // to
+	Text   string
+	// ExpiresAt becomes validity_period.
+	ExpiresAt time.Time
+	// Done are the first segments, which were accepted before. The rest goes by Link.
+	Done []string
+	Link string
+	// First asks to go before others that wait: it was throttled.
+	First bool
+	// Attempt is called once, when the link is chosen and its window has room,
+	// right before the first octet is written. Where it fails nothing is written.
+	Attempt func(ctx context.Context, link, account string) error
+}
+
+// Result is what became of a Submission. Segments beyond the first that was not
+// accepted have not been written.
+type Result struct {
+	Link, Account string
+	Total         int      // segments of the whole message
+	SMSCIDs       []string // of each segment that was accepted, Done included, in order
+	Outcome       Outcome
+	// Status is the command_status of the answer that stopped it, with its name.
+	Status     uint32
+	StatusName string
+	// Detail says in plain words what stopped it.
+	Detail string
+	Err    error
+}
+
+// Outcome is how a submit ended (SMPP-NOTES: answered, never written, or unknown;
+// what was answered falls into the classes of the status table).
+type Outcome string
+
+// The outcomes of a submit.
+const (
+	OutcomeSent       Outcome = "sent"        // every segment was accepted
+	OutcomeNotWritten Outcome = "not_written" // safe to submit again at once
+	OutcomeThrottled  Outcome = "throttled"   // refused for now; the link has paused; submit again with First
+	OutcomeTemporary  Outcome = "temporary"   // refused for now; try again after a delay
+	OutcomePermanent  Outcome = "permanent"   // refused for good
+	OutcomeUnknown    Outcome = "unknown"     // written, and no answer came
+)
+
+// Outcomes lists the closed set, for metrics.
+func Outcomes() []Outcome {
+	return []Outcome{OutcomeSent, OutcomeNotWritten, OutcomeThrottled, OutcomeTemporary, OutcomePermanent, OutcomeUnknown}
+}
+
+// Reader reads raw MO messages; the smpp room implements it. An error means that
+// no later try will read it either.
+type Reader interface {
+	ReadMO(m MO) (Short, error)
+}
+
+// Messenger hands texts and statuses to one network.
+type Messenger interface {
+	// Network is the network of the Handles that it serves.
+	Network() string
+	// Deliver hands over m. It blocks while the network is away, until ctx ends. An
+	// error means: try again later, in order. An error that wraps
+	// [ErrUndeliverable] means that no later try will succeed either.
+	Deliver(ctx context.Context, m OUT) error
+}
+
+// Request is what a messenger adapter asks the hub to send.
+type Request struct {
+	Handle addressing.Handle
+	// To is the recipient as the person wrote it; national spellings are read in the
+	// bridge's home region.
+	To   string
+	Text string
+	// NetworkID is the network's id of the message: a repeat with the same id is the
+	// same message. Empty: each request is a message of its own.
+	NetworkID string
+	ReplyTo   string
+}
