@@ -48,8 +48,8 @@ type Book struct {
 	now       func() time.Time
 }
 
-// NewBook makes a Book over store. It refuses a Number without replies, one that is
-// dedicated and in the pool, and two dedicated Numbers of one handle.
+// NewBook makes a Book over store. It refuses two dedicated Numbers of one handle, a
+// Number that is dedicated and in the pool, and one in the pool that nobody can answer.
 func NewBook(store Store, cfg Config) (*Book, error) {
 	b := &Book{
 		store:     store,

@@ -35,6 +35,7 @@ type MO struct {
 	Account    string    `json:"account"`
 	Link       string    `json:"link"`
 	Session    string    `json:"session"`  // the connection it came over
+	BoundAt    time.Time `json:"bound_at"` // when that connection was bound
 	Sequence   uint32    `json:"sequence"` // its sequence_number there
 	Command    string    `json:"command"`  // deliver_sm or data_sm
 	ReceivedAt time.Time `json:"received_at"`

@@ -48,9 +48,8 @@ type Archive interface {
 	PublishDead(ctx context.Context, d Dead) error
 }
 
-// Parts keeps small records with compare-and-set: segments of a long MO message
-// until all are there, and marks of MO messages that were dealt with. A key is any
-// text; records vanish by themselves after the age set where the bucket is made.
+// Parts keeps small records with compare-and-set: the segments of a long MO message
+// until all are there. A key is any text; a record vanishes by itself after a day.
 type Parts interface {
 	// LoadPart reads a record; [ErrNotFound] where there is none.
 	LoadPart(ctx context.Context, key string) (value []byte, rev uint64, err error)
@@ -58,6 +57,16 @@ type Parts interface {
 	// otherwise [ErrConflict].
 	SavePart(ctx context.Context, key string, value []byte, rev uint64) error
 	DeletePart(ctx context.Context, key string) error
+	// RangeParts calls fn for each record until it returns false.
+	RangeParts(ctx context.Context, fn func(key string, value []byte, rev uint64) bool) error
+}
+
+// Marks remember for an hour what was dealt with: MO messages, by what they say, so
+// that one which the SMSC or the queue repeats is seen once.
+type Marks interface {
+	// Mark reads a mark; [ErrNotFound] where there is none.
+	Mark(ctx context.Context, key string) ([]byte, error)
+	SetMark(ctx context.Context, key string, value []byte) error
 }
 
 // Carrier takes texts to SMSCs; the smpp room implements it over its links.
@@ -128,6 +137,9 @@ func Outcomes() []Outcome {
 // no later try will read it either.
 type Reader interface {
 	ReadMO(m MO) (Short, error)
+	// JoinMO reads the text of segments of one message, in order. It is more than the
+	// sum of their texts: phones split characters across segments.
+	JoinMO(parts []MO) (string, error)
 }
 
 // Messenger hands texts and statuses to one network.

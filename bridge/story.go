@@ -24,6 +24,8 @@ type Story struct {
 	Reason  Reason   `json:"reason,omitempty"`
 	Detail  string   `json:"detail,omitempty"`
 	History []Change `json:"history"`
+	// Told says that the sender has been told the final State.
+	Told bool `json:"told,omitempty"`
 	// Attempts counts submits that were answered with a temporary error.
 	Attempts int `json:"attempts,omitempty"`
 	// NextAt is when the next attempt is due; stored before it is waited for.
