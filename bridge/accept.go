@@ -1,0 +1,195 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/oklog/ulid/v2"
+
+	"smsbridge/addressing"
+)
+
+// Accept takes a message from a messenger. It returns once the message is on disk,
+// with its story, and only then may the adapter tell its network "accepted". A
+// repeat of the same NetworkID is the same message: its story is returned as it
+// stands, and nothing is sent twice. Any other end is a *[RefusalError], which says
+// to the sender why; nothing was stored then, or, where the store failed in the
+// middle, a repeat with the same NetworkID is safe.
+//
+// It may be called concurrently; the caller keeps the order within a conversation by
+// waiting for one call before it makes the next.
+func (h *Hub) Accept(ctx context.Context, r Request) (Story, error) {
+	s, err := h.accept(ctx, r)
+	var refusal *RefusalError
+	if errors.As(err, &refusal) {
+		h.stats.refused(refusal.Reason)
+		if refusal.Err != nil {
+			h.log.Error().Err(refusal.Err).Str("reason", string(refusal.Reason)).Str("network", r.Handle.Network()).Msg("message refused")
+		}
+	}
+	return s, err
+}
+
+func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
+	phone, err := addressing.ParseMSISDN(r.To, h.cfg.Region)
+	if err != nil {
+		return Story{}, &RefusalError{Reason: ReasonBadNumber, Text: sentence(err)}
+	}
+	if refusal := h.checkText(r.Text); refusal != nil {
+		return Story{}, refusal
+	}
+	networkID := r.NetworkID
+	if networkID == "" {
+		networkID = ulid.Make().String()
+	}
+	m := MT{
+		V: version, ID: MessageID(r.Handle, networkID), Handle: r.Handle, Phone: phone, Text: r.Text,
+		NetworkID: r.NetworkID, ReplyTo: r.ReplyTo, AcceptedAt: h.now(),
+	}
+	m.ExpiresAt = m.AcceptedAt.Add(h.cfg.Validity)
+
+	if known, err := h.known(ctx, m); err != nil || known != nil {
+		return deref(known), err
+	}
+	conversation, err := h.Book.Assign(ctx, m.Handle, phone)
+	if err != nil {
+		return Story{}, refuseAssign(phone, err)
+	}
+	m.Number = conversation.Number
+	return h.store(ctx, m)
+}
+
+// known finds the story of a message that came before under the same id.
+func (h *Hub) known(ctx context.Context, m MT) (*Story, error) {
+	s, _, err := h.Journal.Story(ctx, m.ID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, refuseStore(err)
+	case s.Digest != digest(m.Phone, m.Text):
+		return nil, &RefusalError{
+			Reason: ReasonIDReused,
+			Text:   "This message id was used before for another text or phone. Send the message with an id of its own.",
+		}
+	default:
+		return &s, nil
+	}
+}
+
+// store puts the message on disk, then its story and its line in the log. The
+// dispatch of the message waits for all of it; what a crash leaves undone, the
+// dispatch does.
+func (h *Hub) store(ctx context.Context, m MT) (Story, error) {
+	defer h.accepting.enter(m.ID)()
+	if err := h.Queue.PublishMT(ctx, m); err != nil {
+		return Story{}, refuseStore(err)
+	}
+	// From here on the message is accepted, whatever becomes of the caller.
+	ctx = context.WithoutCancel(ctx)
+	s, _, err := h.begin(ctx, m)
+	if err != nil {
+		h.log.Warn().Err(err).Str("message_id", m.ID).Msg("story not stored yet; the dispatch will do it")
+		return newStory(m), nil
+	}
+	return s, nil
+}
+
+// begin makes the story of an accepted message and its line in the log, unless it
+// has been made.
+func (h *Hub) begin(ctx context.Context, m MT) (Story, uint64, error) {
+	s := newStory(m)
+	rev, err := h.Journal.PutStory(ctx, s, 0, false)
+	if errors.Is(err, ErrConflict) {
+		return h.Journal.Story(ctx, m.ID)
+	}
+	if err != nil {
+		return Story{}, 0, err
+	}
+	h.stats.accepted()
+	return s, rev, h.logMT(ctx, m)
+}
+
+func (h *Hub) logMT(ctx context.Context, m MT) error {
+	return h.Archive.AppendLog(ctx, Entry{
+		V: version, ID: m.ID, Kind: EntryMT, Handle: m.Handle, Phone: m.Phone, Number: m.Number,
+		At: m.AcceptedAt, Text: m.Text, NetworkID: m.NetworkID, State: Accepted,
+	})
+}
+
+func newStory(m MT) Story {
+	return Story{
+		V: version, ID: m.ID, Handle: m.Handle, Phone: m.Phone, Number: m.Number, NetworkID: m.NetworkID, ReplyTo: m.ReplyTo,
+		Digest: digest(m.Phone, m.Text), State: Accepted, History: []Change{{State: Accepted, At: m.AcceptedAt}},
+	}
+}
+
+// maxTextBytes refuses absurd texts before any work is spent on them: 255 segments
+// of 67 characters of four bytes.
+const maxTextBytes = 255 * 67 * 4
+
+func (h *Hub) checkText(text string) *RefusalError {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return &RefusalError{Reason: ReasonEmpty, Text: "The message is empty. Write a text to send."}
+	case len(text) > maxTextBytes:
+		return h.refuseLong(fmt.Sprintf("%d kB", len(text)/1000))
+	case !utf8.ValidString(text):
+		return &RefusalError{Reason: ReasonBadText, Text: "The text is not valid UTF-8, so its characters cannot be told. Send it as UTF-8."}
+	}
+	n, err := h.Carrier.Segments(text)
+	switch {
+	case err != nil:
+		return &RefusalError{Reason: ReasonBadText, Text: sentence(err)}
+	case n > h.cfg.MaxSegments:
+		return h.refuseLong(fmt.Sprintf("%d SMS", n))
+	default:
+		return nil
+	}
+}
+
+func (h *Hub) refuseLong(size string) *RefusalError {
+	return &RefusalError{
+		Reason: ReasonTooLong,
+		Text:   fmt.Sprintf("The text is too long: it makes %s and at most %d SMS are allowed. Shorten it or send it in parts.", size, h.cfg.MaxSegments),
+	}
+}
+
+func refuseAssign(phone addressing.MSISDN, err error) *RefusalError {
+	if errors.Is(err, addressing.ErrNoNumber) {
+		return &RefusalError{
+			Reason: ReasonNoNumber,
+			Text:   fmt.Sprintf("Every number of this bridge is in use with %s by other people. Ask the operator of the bridge for more numbers.", phone),
+		}
+	}
+	return refuseStore(err)
+}
+
+func refuseStore(err error) *RefusalError {
+	if errors.Is(err, ErrFull) {
+		return &RefusalError{Reason: ReasonQueueFull, Text: "The bridge has too many messages waiting and cannot take yours now. Try again in a few minutes.", Err: err}
+	}
+	return &RefusalError{Reason: ReasonUnavailable, Text: "The bridge cannot store messages at the moment, so yours was not taken. Try again in a minute.", Err: err}
+}
+
+// sentence makes an error's text one for people: the sentinel's prefix goes.
+func sentence(err error) string {
+	text := strings.TrimPrefix(err.Error(), addressing.ErrInvalid.Error()+": ")
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+func deref(s *Story) Story {
+	if s == nil {
+		return Story{}
+	}
+	return *s
+}
+
+// version is the form of everything that the hub has stored.
+const version = 1

@@ -1,0 +1,133 @@
+package bridge
+
+import (
+	"cmp"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"smsbridge/addressing"
+)
+
+// Config is what an operator decides about the hub.
+type Config struct {
+	// Region is the home region, an ISO 3166-1 code: how national numbers are read.
+	Region string
+	// Validity is how long a text is worth delivering. Default 48 h.
+	Validity time.Duration
+	// MaxSegments is the longest text, in segments, 1 to 255. Default 10.
+	MaxSegments int
+	// ResendUnknown submits again what may have been sent already. Default: no; the
+	// sender is told that nobody knows.
+	ResendUnknown bool
+	// PartsWait is how long the first segment of a long MO message waits for the
+	// others; then what is there is delivered, saying what is missing. Default 10 min.
+	PartsWait time.Duration
+	// NobodyReply answers a phone that writes to a pool Number which nobody uses with
+	// it. Default: a sentence in English.
+	NobodyReply string
+	// Networks are the messengers by network. A nil Messenger marks a network whose
+	// users read the log by themselves.
+	Networks map[string]Messenger
+	Logger   zerolog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Ports are the rooms around the hub.
+type Ports struct {
+	Queue   Queue
+	Journal Journal
+	Archive Archive
+	Parts   Parts
+	Marks   Marks
+	Carrier Carrier
+	Reader  Reader
+	Book    *addressing.Book
+}
+
+// Hub is the bridge between messengers and SMSCs. All methods may be called
+// concurrently.
+type Hub struct {
+	Ports
+	cfg   Config
+	log   zerolog.Logger
+	now   func() time.Time
+	stats *stats
+	// accepting are MT messages being accepted: their dispatch waits until they are.
+	accepting gates
+	// submitting are phones that a submit is under way to: a receipt that comes before
+	// its submit_sm_resp waits for it.
+	submitting gates
+}
+
+// New makes a Hub.
+func New(cfg Config, ports Ports) (*Hub, error) {
+	if ports.Queue == nil || ports.Journal == nil || ports.Archive == nil || ports.Parts == nil || ports.Marks == nil ||
+		ports.Carrier == nil || ports.Reader == nil || ports.Book == nil {
+		return nil, errors.New("bridge: a hub needs all of its ports")
+	}
+	cfg.Validity = cmp.Or(cfg.Validity, 48*time.Hour)
+	cfg.MaxSegments = cmp.Or(cfg.MaxSegments, 10)
+	cfg.PartsWait = cmp.Or(cfg.PartsWait, 10*time.Minute)
+	cfg.NobodyReply = cmp.Or(cfg.NobodyReply, "Nobody has written to you from this number, so your message was not delivered.")
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Hub{
+		Ports: ports,
+		cfg:   cfg,
+		log:   cfg.Logger,
+		now:   func() time.Time { return cfg.Now().UTC() },
+		stats: newStats(),
+	}, nil
+}
+
+// Stats is a snapshot of what the hub has counted since it started.
+func (h *Hub) Stats() Stats { return h.stats.snapshot() }
+
+// gates let one goroutine wait until others have left a named place.
+type gates struct {
+	mu   sync.Mutex
+	open map[string]*gate
+}
+
+type gate struct {
+	inside int
+	empty  chan struct{}
+}
+
+// enter notes that the caller is inside the place; the caller calls leave once.
+func (g *gates) enter(name string) (leave func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at := g.open[name]
+	if at == nil {
+		if g.open == nil {
+			g.open = make(map[string]*gate)
+		}
+		at = &gate{empty: make(chan struct{})}
+		g.open[name] = at
+	}
+	at.inside++
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if at.inside--; at.inside == 0 {
+			delete(g.open, name)
+			close(at.empty)
+		}
+	}
+}
+
+// empty is closed once nobody is inside the place; nil where nobody is.
+func (g *gates) empty(name string) <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if at := g.open[name]; at != nil {
+		return at.empty
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// assembly is a long MO message of which segments have come.
+type assembly struct {
+	V     int    `json:"v"`
+	Parts []part `json:"parts"` // in order of their number, each once
+}
+
+type part struct {
+	Number int `json:"number"`
+	MO     MO  `json:"mo"`
+}
+
+func (a *assembly) has(number int) bool {
+	return slices.ContainsFunc(a.Parts, func(p part) bool { return p.Number == number })
+}
+
+func (a *assembly) add(number int, m MO) {
+	a.Parts = append(a.Parts, part{number, m})
+	slices.SortFunc(a.Parts, func(x, y part) int { return cmp.Compare(x.Number, y.Number) })
+}
+
+// since is when the first of the segments came.
+func (a *assembly) since() time.Time {
+	first := a.Parts[0].MO.ReceivedAt
+	for _, p := range a.Parts {
+		if p.MO.ReceivedAt.Before(first) {
+			first = p.MO.ReceivedAt
+		}
+	}
+	return first
+}
+
+// assemblyPrefix sets assemblies apart from the other small records.
+const assemblyPrefix = "part "
+
+// assemblyKey names a long message: references repeat, but not soon between the
+// same two, on one account (3GPP TS 23.040, 9.2.3.24.1).
+func assemblyKey(m MO, c Concat) string {
+	return fmt.Sprintf("%s%s %s %s %d %d %t", assemblyPrefix, m.Account, m.Source.Addr, m.Destination.Addr, c.Ref, c.Total, c.Wide)
+}
+
+// collect keeps a segment until all are there, and then delivers the text.
+func (h *Hub) collect(ctx context.Context, m MO, short Short) error {
+	key := assemblyKey(m, short.Concat)
+	for {
+		a, rev, err := h.loadAssembly(ctx, key)
+		if err != nil {
+			return err
+		}
+		if !a.has(short.Concat.Part) {
+			a.add(short.Concat.Part, m)
+		}
+		if len(a.Parts) == short.Concat.Total {
+			if err := h.deliverParts(ctx, a, short); err != nil {
+				return err
+			}
+			return h.Parts.DeletePart(ctx, key)
+		}
+		value, err := json.Marshal(a)
+		if err != nil {
+			return err
+		}
+		if err = h.Parts.SavePart(ctx, key, value, rev); !errors.Is(err, ErrConflict) {
+			return err
+		}
+	}
+}
+
+func (h *Hub) loadAssembly(ctx context.Context, key string) (assembly, uint64, error) {
+	value, rev, err := h.Parts.LoadPart(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return assembly{V: version}, 0, nil
+	}
+	if err != nil {
+		return assembly{}, 0, err
+	}
+	var a assembly
+	return a, rev, json.Unmarshal(value, &a)
+}
+
+// deliverParts delivers what there is of a long message. Each gap is shown where it is.
+func (h *Hub) deliverParts(ctx context.Context, a assembly, short Short) error {
+	var text strings.Builder
+	next := 1
+	gap := func(until int) {
+		for ; next < until; next++ {
+			fmt.Fprintf(&text, "[part %d of %d is missing]", next, short.Concat.Total)
+		}
+	}
+	for i := 0; i < len(a.Parts); {
+		gap(a.Parts[i].Number)
+		var run []MO
+		for ; i < len(a.Parts) && a.Parts[i].Number == next; i++ {
+			run = append(run, a.Parts[i].MO)
+			next++
+		}
+		joined, err := h.Reader.JoinMO(run)
+		if err != nil {
+			return err
+		}
+		text.WriteString(joined)
+	}
+	gap(short.Concat.Total + 1)
+	return h.deliver(ctx, a.Parts[0].MO, short, text.String())
+}
+
+// RunParts delivers long messages whose missing segments have not come in time,
+// saying what is missing. It blocks until ctx ends.
+func (h *Hub) RunParts(ctx context.Context) error {
+	every := time.NewTicker(min(h.cfg.PartsWait, time.Minute))
+	defer every.Stop()
+	for {
+		if err := h.releaseParts(ctx); err != nil && ctx.Err() == nil {
+			h.log.Warn().Err(err).Msg("cannot look for incomplete messages; trying again in a minute")
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (h *Hub) releaseParts(ctx context.Context) error {
+	due := make(map[string]assembly)
+	err := h.Parts.RangeParts(ctx, func(key string, value []byte, _ uint64) bool {
+		var a assembly
+		if strings.HasPrefix(key, assemblyPrefix) && json.Unmarshal(value, &a) == nil && len(a.Parts) > 0 &&
+			h.now().Sub(a.since()) >= h.cfg.PartsWait {
+			due[key] = a
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for key, a := range due {
+		short, err := h.Reader.ReadMO(a.Parts[0].MO)
+		if err != nil {
+			return err
+		}
+		h.log.Warn().Str("message_id", a.Parts[0].MO.ID).Int("parts", len(a.Parts)).Int("total", short.Concat.Total).
+			Msg("segments of a long message did not come; what is there is delivered")
+		if err := h.deliverParts(ctx, a, short); err != nil {
+			return err
+		}
+		if err := h.Parts.DeletePart(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

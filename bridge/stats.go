@@ -1,0 +1,73 @@
+package bridge
+
+import (
+	"maps"
+	"sync"
+)
+
+// Ended is how a message ended: a final state and why.
+type Ended struct {
+	State  State
+	Reason Reason
+}
+
+// Stats counts since the start of the daemon. The keys are closed sets.
+type Stats struct {
+	Accepted        uint64
+	Refused         map[Reason]uint64
+	Submits         map[Outcome]uint64
+	Ended           map[Ended]uint64
+	StoredMO        uint64
+	DeliveredMO     uint64
+	RepeatedMO      uint64
+	ReceiptsMatched uint64
+	ReceiptsUnknown uint64
+	DeadLetters     map[Reason]uint64
+}
+
+type stats struct {
+	mu sync.Mutex
+	s  Stats
+}
+
+func newStats() *stats {
+	return &stats{s: Stats{
+		Refused: map[Reason]uint64{}, Submits: map[Outcome]uint64{}, Ended: map[Ended]uint64{}, DeadLetters: map[Reason]uint64{},
+	}}
+}
+
+func (c *stats) add(f func(*Stats)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(&c.s)
+}
+
+func (c *stats) accepted()           { c.add(func(s *Stats) { s.Accepted++ }) }
+func (c *stats) refused(r Reason)    { c.add(func(s *Stats) { s.Refused[r]++ }) }
+func (c *stats) submitted(o Outcome) { c.add(func(s *Stats) { s.Submits[o]++ }) }
+func (c *stats) storedMO()           { c.add(func(s *Stats) { s.StoredMO++ }) }
+func (c *stats) deliveredMO()        { c.add(func(s *Stats) { s.DeliveredMO++ }) }
+func (c *stats) repeated()           { c.add(func(s *Stats) { s.RepeatedMO++ }) }
+func (c *stats) dead(r Reason)       { c.add(func(s *Stats) { s.DeadLetters[r]++ }) }
+func (c *stats) ended(s State, r Reason) {
+	c.add(func(all *Stats) { all.Ended[Ended{s, r}]++ })
+}
+
+func (c *stats) receipt(matched bool) {
+	c.add(func(s *Stats) {
+		if matched {
+			s.ReceiptsMatched++
+		} else {
+			s.ReceiptsUnknown++
+		}
+	})
+}
+
+func (c *stats) snapshot() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.s
+	s.Refused, s.Submits = maps.Clone(s.Refused), maps.Clone(s.Submits)
+	s.Ended, s.DeadLetters = maps.Clone(s.Ended), maps.Clone(s.DeadLetters)
+	return s
+}

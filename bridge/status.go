@@ -1,0 +1,35 @@
+package bridge
+
+import "context"
+
+// logStatus adds a status to the log of the conversation, where web users read it.
+func (h *Hub) logStatus(ctx context.Context, s Story, c Change) error {
+	return h.Archive.AppendLog(ctx, Entry{
+		V: version, ID: s.ID, Kind: EntryStatus, Handle: s.Handle, Phone: s.Phone, Number: s.Number,
+		At: c.At, State: c.State, Reason: c.Reason, Detail: c.Detail,
+	})
+}
+
+// tellFinal tells the sender the final state of s: in the log, and through the
+// messenger if the network has one. The id of the status is the same each time, so
+// that a repeat is recognised.
+func (h *Hub) tellFinal(ctx context.Context, s Story) error {
+	last := s.History[len(s.History)-1]
+	if h.pushes(s.Handle.Network()) {
+		err := h.Queue.PublishOUT(ctx, OUT{
+			V: version, ID: s.ID + "-" + string(s.State), Kind: OUTStatus, Handle: s.Handle, Phone: s.Phone, Number: s.Number,
+			At: last.At, NetworkID: s.NetworkID, ReplyTo: s.ReplyTo, State: s.State, Reason: s.Reason, Detail: s.Detail,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return h.logStatus(ctx, s, last)
+}
+
+// pushes tells whether a network is handed its messages; the users of the others
+// read the log. The bridge itself, which has no network, reads nothing.
+func (h *Hub) pushes(network string) bool {
+	m, known := h.cfg.Networks[network]
+	return network != "" && (m != nil || !known)
+}
