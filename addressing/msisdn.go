@@ -40,7 +40,14 @@ func ParseMSISDN(s, region string) (MSISDN, error) {
 	if !phonenumbers.IsPossibleNumber(n) {
 		return MSISDN{}, fmt.Errorf("%w: %q has too few or too many digits for its country: write it like +33612345678", ErrInvalid, s)
 	}
-	return MSISDN{digits: phonenumbers.Format(n, phonenumbers.E164)[1:]}, nil
+	canonical := phonenumbers.Format(n, phonenumbers.E164)
+	// Some possible numbers have a canonical form that reads as another number. They
+	// are in no numbering plan, and accepting them would give one phone two names.
+	again, err := phonenumbers.Parse(canonical, "")
+	if err != nil || phonenumbers.Format(again, phonenumbers.E164) != canonical || !phonenumbers.IsPossibleNumber(again) {
+		return MSISDN{}, fmt.Errorf("%w: %q is not a number of its country: write it like +33612345678", ErrInvalid, s)
+	}
+	return MSISDN{digits: canonical[1:]}, nil
 }
 
 // MustParseMSISDN is ParseMSISDN for constants. It panics on a bad number.

@@ -1,0 +1,162 @@
+package addressing_test
+
+import (
+	"encoding"
+	"errors"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"smsbridge/addressing"
+)
+
+var (
+	_ encoding.TextMarshaler   = addressing.MSISDN{}
+	_ encoding.TextUnmarshaler = (*addressing.MSISDN)(nil)
+	_ encoding.TextMarshaler   = addressing.Number{}
+	_ encoding.TextUnmarshaler = (*addressing.Number)(nil)
+	_ encoding.TextMarshaler   = addressing.Handle{}
+	_ encoding.TextUnmarshaler = (*addressing.Handle)(nil)
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestParseMSISDN(t *testing.T) {
+	tests := []struct {
+		name, in, region, want string // want "" is an error
+	}{
+		{"canonical", "+33612345678", "", "+33612345678"},
+		{"national", "0612345678", "FR", "+33612345678"},
+		{"double zero", "0033612345678", "", "+33612345678"},
+		{"spaces and brackets", "+33 (6) 12-34.56 78", "", "+33612345678"},
+		{"wide digits", "＋３３６１２３４５６７８", "", "+33612345678"},
+		{"tel URI", "tel:+33-6-12-34-56-78", "", "+33612345678"},
+		{"overseas", "+262692123456", "FR", "+262692123456"},
+		{"Italy keeps its zero", "+390612345678", "", "+390612345678"},
+		{"national without a region", "0612345678", "", ""},
+		{"empty", "  ", "FR", ""},
+		{"word", "ann", "FR", ""},
+		{"short code", "36180", "FR", ""},
+		{"too long", "+336123456789012345", "", ""},
+		{"extension", "+33612345678;ext=12", "", ""},
+		{"NUL", "+3361234\x005678", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := addressing.ParseMSISDN(tt.in, tt.region)
+			if got.String() != tt.want || (err == nil) != (tt.want != "") {
+				t.Errorf("ParseMSISDN(%q, %q) = %q, %v; want %q", tt.in, tt.region, got, err, tt.want)
+			}
+			if err != nil && !errors.Is(err, addressing.ErrInvalid) {
+				t.Errorf("%v does not wrap ErrInvalid", err)
+			}
+		})
+	}
+}
+
+func TestMasked(t *testing.T) {
+	if got := addressing.MustParseMSISDN("+33612345678").Masked(); got != "+336*****678" {
+		t.Errorf("Masked() = %q", got)
+	}
+}
+
+func TestParseNumber(t *testing.T) {
+	tests := []struct {
+		name, in string
+		kind     addressing.NumberKind
+		value    string
+	}{
+		{"long", "+33 7 00 00 00 01", addressing.LongNumber, "33700000001"},
+		{"short code", "36180;phone-context=+33", addressing.ShortCode, "36180"},
+		{"alphanumeric", "Acme 24", addressing.Alphanumeric, "Acme 24"},
+		{"digits alone", "36180", addressing.NoNumber, ""},
+		{"short code of no country", "36180;phone-context=+", addressing.NoNumber, ""},
+		{"name too long", "Acme Telephones", addressing.NoNumber, ""},
+		{"name without a letter", "24-7", addressing.NoNumber, ""},
+		{"accent", "Café", addressing.NoNumber, ""},
+		{"empty", "", addressing.NoNumber, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := addressing.ParseNumber(tt.in)
+			if got.Kind() != tt.kind || got.Value() != tt.value || (err == nil) != (tt.kind != addressing.NoNumber) {
+				t.Fatalf("ParseNumber(%q) = %v %q, %v", tt.in, got.Kind(), got.Value(), err)
+			}
+			if again, err := addressing.ParseNumber(got.String()); got.Kind() != addressing.NoNumber && (err != nil || again != got) {
+				t.Errorf("ParseNumber(%q) = %v, %v; want itself", got, again, err)
+			}
+		})
+	}
+}
+
+func TestParseHandle(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"JID", "xmpp:Ann@Corp.Example/phone", "xmpp:ann@corp.example"},
+		{"web", "web:Ann", "web:ann"},
+		{"Matrix", "matrix:@ann:Corp.Example", "matrix:@ann:corp.example"},
+		{"composed and decomposed are one", "web:Zoe\u0301", "web:zo\u00e9"},
+		{"no network", "ann", ""},
+		{"unknown network", "irc:ann", ""},
+		{"a JID of a server", "xmpp:corp.example", ""},
+		{"empty web name", "web:", ""},
+		{"a web name with a space", "web:ann b", ""},
+		{"Matrix without a server", "matrix:@ann", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := addressing.ParseHandle(tt.in)
+			if got.String() != tt.want || (err == nil) != (tt.want != "") {
+				t.Errorf("ParseHandle(%q) = %q, %v; want %q", tt.in, got, err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzParseMSISDN(f *testing.F) {
+	for _, s := range []string{"+33612345678", "0612345678", "tel:+1-202-555-0100", "٠٦١٢٣٤٥٦٧٨", "+800 1234 5678"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		m, err := addressing.ParseMSISDN(s, "FR")
+		if err != nil {
+			return
+		}
+		if again, err := addressing.ParseMSISDN(m.String(), ""); err != nil || again != m {
+			t.Errorf("%q: ParseMSISDN(%q) = %v, %v; want itself", s, m, again, err)
+		}
+		var read addressing.MSISDN
+		if err := read.UnmarshalText([]byte(m.String())); err != nil || read != m {
+			t.Errorf("%q: UnmarshalText(%q) = %v, %v", s, m, read, err)
+		}
+	})
+}
+
+func FuzzParseNumber(f *testing.F) {
+	for _, s := range []string{"+33700000001", "36180;phone-context=+33", "Acme"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := addressing.ParseNumber(s)
+		if err != nil {
+			return
+		}
+		if again, err := addressing.ParseNumber(n.String()); err != nil || again != n {
+			t.Errorf("%q: ParseNumber(%q) = %v, %v; want itself", s, n, again, err)
+		}
+	})
+}
+
+func FuzzParseHandle(f *testing.F) {
+	for _, s := range []string{"xmpp:ann@corp.example", "web:ann", "matrix:@ann:corp.example", "xmpp:a@[::1]"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		h, err := addressing.ParseHandle(s)
+		if err != nil {
+			return
+		}
+		if again, err := addressing.ParseHandle(h.String()); err != nil || again != h {
+			t.Errorf("%q: ParseHandle(%q) = %q, %v; want itself", s, h, again, err)
+		}
+	})
+}
