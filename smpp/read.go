@@ -1,0 +1,202 @@
+package smpp
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"smsbridge/addressing"
+	"smsbridge/bridge"
+)
+
+// Errors of [Reader.ReadMO]. No later try will read the message either.
+var (
+	// ErrNoReply: the sender is not a phone, so that nobody can answer it.
+	ErrNoReply = errors.New("smpp: the sender is not a phone number and cannot be answered")
+	// ErrOurNumber: the destination is not an address that a Number can be.
+	ErrOurNumber = errors.New("smpp: the destination cannot be read as a number of ours")
+)
+
+// Optional parameters that an MO or a receipt is read by (SMPP 3.4, 5.3.2).
+const (
+	tlvReceiptedMessageID uint16 = 0x001E
+	tlvSARReference       uint16 = 0x020C
+	tlvSARTotal           uint16 = 0x020E
+	tlvSARPart            uint16 = 0x020F
+	tlvNetworkErrorCode   uint16 = 0x0423
+	tlvMessagePayload     uint16 = 0x0424
+	tlvMessageState       uint16 = 0x0427
+)
+
+// ReadConfig is what has to be known of an SMSC account to read what it sends.
+type ReadConfig struct {
+	// Alphabet is what data_coding 0 means; empty means gsm7.
+	Alphabet Alphabet
+	// Country is the calling code, in digits such as 33, of the country that the
+	// account's short codes belong to; empty means the calling code of the Reader's
+	// Region.
+	Country string
+}
+
+// Reader reads raw MO messages and receipts; it implements [bridge.Reader]. It keeps
+// no state: it may be used concurrently as long as its fields are not changed.
+type Reader struct {
+	// Region is the home region, such as FR, in which national numbers are read;
+	// empty reads international ones only.
+	Region string
+	// Accounts are the settings by account. An account that is not listed has the
+	// zero ReadConfig.
+	Accounts map[string]ReadConfig
+}
+
+// ReadMO reads addresses, text and place in a long message (3GPP TS 23.040,
+// 9.2.3.24; SMPP 3.4, 4.6.1). In an MO the source is the phone and the destination is
+// our Number. A text that is damaged is still given, with U+FFFD where nothing can be
+// read. A receipt names the phone if that can be read, and is never refused for its
+// addresses. The error wraps [ErrNoReply], [ErrOurNumber] or [ErrReceipt].
+func (r *Reader) ReadMO(m bridge.MO) (bridge.Short, error) {
+	if isReceipt(m) {
+		receipt, err := ParseReceipt(m)
+		if err == nil {
+			phone, _ := r.phone(m.Source)
+			return bridge.Short{Receipt: &receipt, Phone: phone}, nil
+		}
+		// 0x08 is also how a handset acknowledges with a text of its own (SMPP 3.4, 5.2.12).
+		if m.ESMClass&esmTypeMask != esmUserAck {
+			return bridge.Short{}, err
+		}
+	}
+	account := r.Accounts[m.Account]
+	phone, err := r.phone(m.Source)
+	if err != nil {
+		return bridge.Short{}, err
+	}
+	number, err := r.number(m.Destination, account.Country)
+	if err != nil {
+		return bridge.Short{}, err
+	}
+	text, header := readBody(m)
+	s := bridge.Short{Phone: phone, Number: number, Concat: header.concat}
+	s.Text = decodeMO(m.DataCoding, text, account.Alphabet, header.tables)
+	if s.Concat.IsZero() {
+		s.Concat = sarConcat(m.TLVs)
+	}
+	return s, nil
+}
+
+// JoinMO reads the text of segments of one message, given in order. Their octets are
+// joined before they are read, because phones split escapes and surrogate pairs, and
+// segments that differ in how they are coded are read each by itself. It never fails.
+func (r *Reader) JoinMO(parts []bridge.MO) (string, error) {
+	var text strings.Builder
+	for i := 0; i < len(parts); {
+		first := parts[i]
+		octets, h := readBody(first)
+		octets = slices.Clone(octets) // appending must not write into the message
+		for i++; i < len(parts) && parts[i].DataCoding == first.DataCoding; i++ {
+			more, next := readBody(parts[i])
+			if next.tables != h.tables {
+				break
+			}
+			octets = append(octets, more...)
+		}
+		text.WriteString(decodeMO(first.DataCoding, octets, r.Accounts[first.Account].Alphabet, h.tables))
+	}
+	return text.String(), nil
+}
+
+func decodeMO(dataCoding byte, octets []byte, def Alphabet, t nationalTables) string {
+	return decodeText(dataCoding, bigEndian(dataCoding, octets), def, t)
+}
+
+const (
+	esmTypeMask = 0x3C // the message type in esm_class (SMPP 3.4, 5.2.12)
+	esmUserAck  = 0x08
+)
+
+// messageBody is short_message, or message_payload, of which SMPP allows one (SMPP
+// 3.4, 5.3.2.32). Where both are there the longer one has the text.
+func messageBody(m bridge.MO) []byte {
+	if payload, ok := findTLV(m.TLVs, tlvMessagePayload); ok && len(payload) > len(m.Body) {
+		return payload
+	}
+	return m.Body
+}
+
+// readBody takes the user data header off the text. A header that does not fit was
+// none: then all of it is text, since a few odd characters are better than none.
+func readBody(m bridge.MO) ([]byte, header) {
+	body := messageBody(m)
+	if m.ESMClass&ESMUDH == 0 || len(body) == 0 {
+		return body, header{}
+	}
+	end := 1 + int(body[0])
+	if end > len(body) {
+		return body, header{}
+	}
+	h, ok := parseHeader(body[1:end])
+	if !ok {
+		return body, header{}
+	}
+	return body[end:], h
+}
+
+// bigEndian takes a byte order mark off UCS-2 text, and swaps what it says is the
+// other way round.
+func bigEndian(dataCoding byte, text []byte) []byte {
+	if codingOf(dataCoding) != codingUTF16 || len(text) < 2 {
+		return text
+	}
+	switch binary.BigEndian.Uint16(text) {
+	case 0xFEFF:
+		return text[2:]
+	case 0xFFFE:
+		swapped := make([]byte, len(text)-2)
+		copy(swapped, text[2:])
+		for i := 0; i+1 < len(swapped); i += 2 {
+			swapped[i], swapped[i+1] = swapped[i+1], swapped[i]
+		}
+		return swapped
+	}
+	return text
+}
+
+// sarConcat places a segment by the sar_ parameters (SMPP 3.4, 5.3.2.22 to 5.3.2.24).
+func sarConcat(tlvs []bridge.TLV) bridge.Concat {
+	ref, _ := findTLV(tlvs, tlvSARReference)
+	total, _ := findTLV(tlvs, tlvSARTotal)
+	part, _ := findTLV(tlvs, tlvSARPart)
+	if len(ref) != 2 || len(total) != 1 || len(part) != 1 {
+		return bridge.Concat{}
+	}
+	return concat(int(binary.BigEndian.Uint16(ref)), true, total[0], part[0])
+}
+
+// concat is zero where the segment is a whole message, and where the numbers make no
+// sense: then the header counts as absent (3GPP TS 23.040, 9.2.3.24.1).
+func concat(ref int, wide bool, total, part byte) bridge.Concat {
+	if total < 2 || part == 0 || part > total {
+		return bridge.Concat{}
+	}
+	return bridge.Concat{Ref: ref, Wide: wide, Total: int(total), Part: int(part)}
+}
+
+// findTLV gives the first parameter with this tag.
+func findTLV(tlvs []bridge.TLV, tag uint16) ([]byte, bool) {
+	for _, t := range tlvs {
+		if t.Tag == tag {
+			return t.Value, true
+		}
+	}
+	return nil, false
+}
+
+// phone reads the address of a person's phone.
+func (r *Reader) phone(a bridge.Address) (addressing.MSISDN, error) {
+	if m, ok := parsePhone(a, r.Region); ok {
+		return m, nil
+	}
+	return addressing.MSISDN{}, fmt.Errorf("%w: %s", ErrNoReply, describe(a))
+}

@@ -1,0 +1,56 @@
+package smpp
+
+import (
+	"encoding/binary"
+
+	"smsbridge/bridge"
+)
+
+// Information elements of a user data header (3GPP TS 23.040, 9.2.3.24).
+const (
+	elementConcat8       = 0x00
+	elementConcat16      = 0x08
+	elementSingleShift   = 0x24
+	elementLockingShift  = 0x25
+	lengthConcat8        = 3
+	lengthConcat16       = 4
+	lengthShift          = 1
+	lengthElementHeading = 2
+)
+
+// header is what a user data header says about the text behind it.
+type header struct {
+	concat bridge.Concat
+	tables nationalTables
+}
+
+// parseHeader reads the information elements, without the length octet before them. An
+// element that is not known or not of its length is skipped; a later one wins over an
+// earlier of the same kind. It is false where not even one element is whole.
+func parseHeader(b []byte) (header, bool) {
+	var h header
+	whole := false
+	for len(b) >= lengthElementHeading {
+		id, end := b[0], lengthElementHeading+int(b[1])
+		if end > len(b) {
+			break
+		}
+		h.read(id, b[lengthElementHeading:end])
+		whole = true
+		b = b[end:]
+	}
+	return h, whole
+}
+
+func (h *header) read(id byte, v []byte) {
+	switch {
+	case id == elementConcat8 && len(v) == lengthConcat8:
+		h.concat = concat(int(v[0]), false, v[1], v[2])
+	case id == elementConcat16 && len(v) == lengthConcat16:
+		h.concat = concat(int(binary.BigEndian.Uint16(v)), true, v[2], v[3])
+	case id == elementSingleShift && len(v) == lengthShift:
+		h.tables.single = int(v[0])
+	case id == elementLockingShift && len(v) == lengthShift:
+		h.tables.locking = int(v[0])
+	}
+}
