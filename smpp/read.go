@@ -3,11 +3,9 @@ package smpp
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
-	"smsbridge/addressing"
 	"smsbridge/bridge"
 )
 
@@ -17,17 +15,6 @@ var (
 	ErrNoReply = errors.New("smpp: the sender is not a phone number and cannot be answered")
 	// ErrOurNumber: the destination is not an address that a Number can be.
 	ErrOurNumber = errors.New("smpp: the destination cannot be read as a number of ours")
-)
-
-// Optional parameters that an MO or a receipt is read by (SMPP 3.4, 5.3.2).
-const (
-	tlvReceiptedMessageID uint16 = 0x001E
-	tlvSARReference       uint16 = 0x020C
-	tlvSARTotal           uint16 = 0x020E
-	tlvSARPart            uint16 = 0x020F
-	tlvNetworkErrorCode   uint16 = 0x0423
-	tlvMessagePayload     uint16 = 0x0424
-	tlvMessageState       uint16 = 0x0427
 )
 
 // ReadConfig is what has to be known of an SMSC account to read what it sends.
@@ -78,12 +65,19 @@ func (r *Reader) ReadMO(m bridge.MO) (bridge.Short, error) {
 		return bridge.Short{}, err
 	}
 	text, header := readBody(m)
-	s := bridge.Short{Phone: phone, Number: number, Concat: header.concat}
-	s.Text = decodeMO(m.DataCoding, text, account.Alphabet, header.tables)
-	if s.Concat.IsZero() {
-		s.Concat = sarConcat(m.TLVs)
-	}
-	return s, nil
+	return bridge.Short{
+		Phone:  phone,
+		Number: number,
+		Text:   decodeMO(m.DataCoding, text, account.Alphabet, header.tables),
+		Concat: header.place(m.TLVs),
+	}, nil
+}
+
+// ReadConcat tells a segment's place in a long message, by the user data header or
+// else by the sar_ parameters; zero where the message is whole.
+func ReadConcat(m bridge.MO) bridge.Concat {
+	_, h := readBody(m)
+	return h.place(m.TLVs)
 }
 
 // JoinMO reads the text of segments of one message, given in order. Their octets are
@@ -119,7 +113,7 @@ const (
 // messageBody is short_message, or message_payload, of which SMPP allows one (SMPP
 // 3.4, 5.3.2.32). Where both are there the longer one has the text.
 func messageBody(m bridge.MO) []byte {
-	if payload, ok := findTLV(m.TLVs, tlvMessagePayload); ok && len(payload) > len(m.Body) {
+	if payload, ok := findTLV(m.TLVs, TagMessagePayload); ok && len(payload) > len(m.Body) {
 		return payload
 	}
 	return m.Body
@@ -163,26 +157,6 @@ func bigEndian(dataCoding byte, text []byte) []byte {
 	return text
 }
 
-// sarConcat places a segment by the sar_ parameters (SMPP 3.4, 5.3.2.22 to 5.3.2.24).
-func sarConcat(tlvs []bridge.TLV) bridge.Concat {
-	ref, _ := findTLV(tlvs, tlvSARReference)
-	total, _ := findTLV(tlvs, tlvSARTotal)
-	part, _ := findTLV(tlvs, tlvSARPart)
-	if len(ref) != 2 || len(total) != 1 || len(part) != 1 {
-		return bridge.Concat{}
-	}
-	return concat(int(binary.BigEndian.Uint16(ref)), true, total[0], part[0])
-}
-
-// concat is zero where the segment is a whole message, and where the numbers make no
-// sense: then the header counts as absent (3GPP TS 23.040, 9.2.3.24.1).
-func concat(ref int, wide bool, total, part byte) bridge.Concat {
-	if total < 2 || part == 0 || part > total {
-		return bridge.Concat{}
-	}
-	return bridge.Concat{Ref: ref, Wide: wide, Total: int(total), Part: int(part)}
-}
-
 // findTLV gives the first parameter with this tag.
 func findTLV(tlvs []bridge.TLV, tag uint16) ([]byte, bool) {
 	for _, t := range tlvs {
@@ -191,12 +165,4 @@ func findTLV(tlvs []bridge.TLV, tag uint16) ([]byte, bool) {
 		}
 	}
 	return nil, false
-}
-
-// phone reads the address of a person's phone.
-func (r *Reader) phone(a bridge.Address) (addressing.MSISDN, error) {
-	if m, ok := parsePhone(a, r.Region); ok {
-		return m, nil
-	}
-	return addressing.MSISDN{}, fmt.Errorf("%w: %s", ErrNoReply, describe(a))
 }

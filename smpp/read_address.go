@@ -28,6 +28,14 @@ const (
 	leastDialable = 7
 )
 
+// phone reads the address of a person's phone.
+func (r *Reader) phone(a bridge.Address) (addressing.MSISDN, error) {
+	if m, ok := parsePhone(a, r.Region); ok {
+		return m, nil
+	}
+	return addressing.MSISDN{}, fmt.Errorf("%w: %s", ErrNoReply, describe(a))
+}
+
 // parsePhone reads an E.164 number from an address field. SMSCs send them with and
 // without a plus, with 00, and under the wrong type of number, so the type decides
 // only which reading is tried first: national for TON 2 and for a leading 0, and

@@ -54,3 +54,31 @@ func (h *header) read(id byte, v []byte) {
 		h.tables.locking = int(v[0])
 	}
 }
+
+// place is where the segment stands: the header says so, or else the parameters.
+func (h header) place(tlvs []bridge.TLV) bridge.Concat {
+	if h.concat.IsZero() {
+		return sarConcat(tlvs)
+	}
+	return h.concat
+}
+
+// sarConcat places a segment by the sar_ parameters (SMPP 3.4, 5.3.2.22 to 5.3.2.24).
+func sarConcat(tlvs []bridge.TLV) bridge.Concat {
+	ref, _ := findTLV(tlvs, TagSARRefNum)
+	total, _ := findTLV(tlvs, TagSARTotalSegments)
+	part, _ := findTLV(tlvs, TagSARSegmentSeqnum)
+	if len(ref) != 2 || len(total) != 1 || len(part) != 1 {
+		return bridge.Concat{}
+	}
+	return concat(int(binary.BigEndian.Uint16(ref)), true, total[0], part[0])
+}
+
+// concat is zero where the segment is a whole message, and where the numbers make no
+// sense: then the header counts as absent (3GPP TS 23.040, 9.2.3.24.1).
+func concat(ref int, wide bool, total, part byte) bridge.Concat {
+	if total < 2 || part == 0 || part > total {
+		return bridge.Concat{}
+	}
+	return bridge.Concat{Ref: ref, Wide: wide, Total: int(total), Part: int(part)}
+}

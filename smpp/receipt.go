@@ -61,7 +61,7 @@ var statWords = map[string]bridge.ReceiptState{
 func ParseReceipt(m bridge.MO) (bridge.Receipt, error) {
 	fields := receiptFields(receiptText(messageBody(m)))
 	var tlvID string
-	if v, ok := findTLV(m.TLVs, tlvReceiptedMessageID); ok {
+	if v, ok := findTLV(m.TLVs, TagReceiptedMessageID); ok {
 		tlvID = strings.TrimRight(string(v), "\x00")
 	}
 	r := bridge.Receipt{
@@ -76,7 +76,7 @@ func ParseReceipt(m bridge.MO) (bridge.Receipt, error) {
 	if state, ok := statWords[statKey(fields["stat"])]; ok {
 		r.State = state
 	}
-	if v, ok := findTLV(m.TLVs, tlvMessageState); ok && len(v) == 1 {
+	if v, ok := findTLV(m.TLVs, TagMessageState); ok && len(v) == 1 {
 		if state, known := messageStates[v[0]]; known {
 			r.State = state
 		}
@@ -87,8 +87,8 @@ func ParseReceipt(m bridge.MO) (bridge.Receipt, error) {
 // isReceipt: esm_class says so, or both parameters are there that only a receipt has.
 // receipted_message_id alone proves nothing: some SMSCs put it into every MO.
 func isReceipt(m bridge.MO) bool {
-	_, hasState := findTLV(m.TLVs, tlvMessageState)
-	_, hasID := findTLV(m.TLVs, tlvReceiptedMessageID)
+	_, hasState := findTLV(m.TLVs, TagMessageState)
+	_, hasID := findTLV(m.TLVs, TagReceiptedMessageID)
 	return m.IsReceipt() || hasState && hasID
 }
 
@@ -151,7 +151,7 @@ func statKey(s string) string {
 // first octet is the network type and the rest the code (SMPP 3.4, 5.3.2.31), though
 // some write the code as three digits of ASCII.
 func receiptCode(fromText string, tlvs []bridge.TLV) string {
-	v, ok := findTLV(tlvs, tlvNetworkErrorCode)
+	v, ok := findTLV(tlvs, TagNetworkErrorCode)
 	if !ok || len(v) != 3 || strings.Trim(fromText, "0") != "" {
 		return fromText
 	}

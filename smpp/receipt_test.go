@@ -1,7 +1,10 @@
 package smpp_test
 
 import (
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +85,62 @@ func TestParseReceipt(t *testing.T) {
 				t.Errorf("%q %s %q %v; want %q %s %q %v", r.Candidates[0], r.State, r.Code, r.At, tt.id, tt.state, tt.code, tt.at)
 			}
 		})
+	}
+}
+
+// The receipts that others met in the field, as they came over the wire.
+func TestReceiptsSeenElsewhere(t *testing.T) {
+	want := map[string]string{ // name of the case, or its line: first candidate, state
+		"test_any_network_error_code":                                            "bc59b8aa-2fd2-4035-8113-19301e050079 delivered 000",
+		"test_deliver_sm_resp_unknown_error":                                     "0416342074 delivered 000",
+		"test_deliver_sm_resp_opt_param_not_allow_more_messages_to_send":         "0416342074 delivered 000",
+		"test_unknown_tag_value_0x60D":                                           "4D19C83C delivered 0000",
+		"test_DeliverSM_handset_ack_conversion":                                  "1891273321 delivered 000",
+		"decodeDeliverSmAsDeliveryReceipt":                                       "0059113978 delivered 000",
+		"decodeDeliveryReceipt0":                                                 "126e85a6edeac1a02020099312479564 delivered 000",
+		"decodeDeliverSmNetforsDeliveryReceiptTriggeredErrorInLegacySmppLibrary": "0000003005 delivered 000",
+	}
+	file, err := os.ReadFile("testdata/smpp-pdus.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(file)) {
+		column := strings.Split(strings.TrimSpace(line), "\t")
+		frame, err := hex.DecodeString(column[len(column)-1])
+		if err != nil || len(column) != 6 || column[1] != "0x5" {
+			continue
+		}
+		p, err := smpp.Decode(frame)
+		if err != nil || p.Short == nil {
+			continue
+		}
+		s, err := reader().ReadMO(bridge.MO{
+			Source: p.Short.Source, Destination: p.Short.Destination, ESMClass: p.Short.ESMClass,
+			DataCoding: p.Short.DataCoding, Body: p.Short.Body, TLVs: p.Short.TLVs,
+		})
+		name := column[4]
+		if want[name] == "" {
+			if s.Receipt != nil {
+				t.Errorf("%s: a receipt: %+v", name, s.Receipt)
+			}
+			continue
+		}
+		seen++
+		if err != nil || s.Receipt == nil {
+			t.Errorf("%s: no receipt: %v", name, err)
+			continue
+		}
+		if got := fmt.Sprintf("%s %s %s", s.Receipt.Candidates[0], s.Receipt.State, s.Receipt.Code); got != want[name] {
+			t.Errorf("%s: %s, want %s", name, got, want[name])
+		}
+		id, _ := p.Short.TLV(smpp.TagReceiptedMessageID)
+		if !slices.Contains(s.Receipt.Candidates, strings.TrimRight(string(id), "\x00")) {
+			t.Errorf("%s: the id %q of the parameter is not among %q", name, id, s.Receipt.Candidates)
+		}
+	}
+	if seen != len(want) {
+		t.Errorf("%d of %d receipts are in the file", seen, len(want))
 	}
 }
 
