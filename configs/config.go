@@ -1,0 +1,167 @@
+package configs
+
+import (
+	"crypto/tls"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"smsbridge/addressing"
+)
+
+// Config is a whole configuration, checked.
+type Config struct {
+	// DataDir is where the daemon keeps its state. A relative one in the file has been
+	// joined to the file's folder.
+	DataDir string
+	// DrainTimeout bounds a stop: 1 s to 10 min. Default 20 s.
+	DrainTimeout time.Duration
+	Log          Log
+	Ops          Ops
+	Queue        Queue
+	Numbers      Numbers
+	MT           MT
+	MO           MO
+	SMSCs        []SMSC // at least one that can send
+	XMPP         *XMPP  // nil where there is none
+	Web          *Web   // nil where there is none; XMPP or Web is set
+}
+
+// Log is how the daemon logs.
+type Log struct {
+	Level zerolog.Level // default info
+	// Console asks for lines for people in place of JSON. Default false.
+	Console bool
+}
+
+// Ops is where health, metrics and the admin API are served.
+type Ops struct {
+	Listen string // host:port, a loopback one unless the file says insecure; default 127.0.0.1:9090
+	// Insecure tells that the operator wants plain text on an address that is not loopback.
+	Insecure bool
+}
+
+// Durability is what "stored" outlives.
+type Durability string
+
+// The durabilities.
+const (
+	DurabilityPower   Durability = "power"   // the loss of power
+	DurabilityProcess Durability = "process" // the end of the daemon, however sudden
+)
+
+// Queue is the store of messages: the server inside the daemon, or one elsewhere.
+type Queue struct {
+	// URL of the NATS servers, several with commas between. Empty: the server inside the daemon.
+	URL             string
+	CredentialsFile string     // of an external server; may be empty
+	Replicas        int        // 1, 3 or 5; 0 where the file does not say
+	Durability      Durability // empty where the file does not say, or where the server is elsewhere
+	Listen          string     // a loopback host:port where the inner server listens too; empty: nowhere
+	MinFree         uint64     // bytes free on the disk below which the bridge refuses; 0: default
+	MaxBytes        Sizes
+	Keep            Keep
+}
+
+// Sizes bounds the streams, in bytes; 0: default.
+type Sizes struct{ MT, MO, OUT, Log uint64 }
+
+// Keep is for how long records are kept; 0: default.
+type Keep struct{ Journal, Log, Dead time.Duration }
+
+// Numbers is who reaches phones from which Number.
+type Numbers struct {
+	Region    string // ISO 3166-1, upper case; empty: national spellings are refused
+	Dedicated []Dedicated
+	Pool      []addressing.Number
+	Inbox     addressing.Handle // who gets a first contact over a pool Number; zero: nobody
+}
+
+// Dedicated is a Number that belongs to one handle.
+type Dedicated struct {
+	Number addressing.Number
+	Handle addressing.Handle
+}
+
+// MT is the policy for messages to phones.
+type MT struct {
+	Validity    time.Duration // 1 min to 7 d; 0: default
+	MaxSegments int           // 1 to 255; 0: default
+	// ResendUnknown submits again what may have been sent already.
+	ResendUnknown bool
+}
+
+// MO is the policy for messages from phones.
+type MO struct {
+	PartsWait   time.Duration // 10 s to 24 h; 0: default
+	NobodyReply string        // empty: default
+}
+
+// Bind is which way a link carries messages.
+type Bind string
+
+// The binds (SMPP 3.4, 4.1).
+const (
+	BindTransceiver Bind = "transceiver"
+	BindTransmitter Bind = "transmitter"
+	BindReceiver    Bind = "receiver"
+)
+
+// Alphabet is what an SMSC means by data_coding 0 (SMPP 3.4, 5.2.19).
+type Alphabet string
+
+// The alphabets.
+const (
+	AlphabetGSM7   Alphabet = "gsm7"
+	AlphabetLatin1 Alphabet = "latin1"
+	AlphabetASCII  Alphabet = "ascii"
+)
+
+// SMSC is one link to an SMSC.
+type SMSC struct {
+	Name            string // unique: 1 to 32 of a-z, 0-9, dash, underscore
+	Account         string // of the same form; links of one account share its receipts
+	Address         string // host:port
+	Bind            Bind
+	SystemID        string // 1 to 15 octets (SMPP 3.4, 5.2.1)
+	Password        Secret // never empty
+	SystemType      string // up to 12 octets (SMPP 3.4, 5.2.3)
+	TLS             *tls.Config
+	Window          int     // 1 to 1000; 0: default
+	Rate            float64 // segments a second; 0: no limit
+	ResponseTimeout time.Duration
+	EnquireInterval time.Duration
+	DefaultAlphabet Alphabet // default gsm7
+	CountryCode     string   // digits, 1 to 3; empty where the file does not say
+}
+
+// XMPP is the component connection to an XMPP server (XEP-0114).
+type XMPP struct {
+	Server string // host:port
+	Domain string
+	Secret Secret // never empty
+	Allow  []string
+}
+
+// Web is the web messenger and its API.
+type Web struct {
+	Listen string // host:port, a loopback one unless the file says insecure
+	// Insecure tells that the operator wants plain text on an address that is not loopback.
+	Insecure bool
+	// BehindTLS tells that people reach it through a proxy that speaks HTTPS.
+	BehindTLS bool
+	Users     []User // at least one
+	Tokens    []Token
+}
+
+// User is a person of the web messenger.
+type User struct {
+	Name         string // canonical: the id of the web Handle
+	PasswordHash Secret // argon2id, PHC form
+}
+
+// Token lets a program act for a user.
+type Token struct {
+	User string // one of the users' names
+	Hash string // sha256: and 64 hexadecimal digits
+}
