@@ -58,13 +58,13 @@ type Queue struct {
 	Replicas        int        // 1, 3 or 5; 0 where the file does not say
 	Durability      Durability // empty where the file does not say, or where the server is elsewhere
 	Listen          string     // a loopback host:port where the inner server listens too; empty: nowhere
-	MinFree         uint64     // bytes free on the disk below which the bridge refuses; 0: default
+	MinFree         int64      // bytes free on the disk below which the bridge refuses; 0: default
 	MaxBytes        Sizes
 	Keep            Keep
 }
 
 // Sizes bounds the streams, in bytes; 0: default.
-type Sizes struct{ MT, MO, OUT, Log uint64 }
+type Sizes struct{ MT, MO, OUT, Log int64 }
 
 // Keep is for how long records are kept; 0: default.
 type Keep struct{ Journal, Log, Dead time.Duration }

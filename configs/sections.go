@@ -76,8 +76,8 @@ func (f *file) queueFits(s *section) {
 	if v := s.get("replicas"); v.given() && f.cfg.Queue.Replicas > 1 {
 		v.problemf("needs queue.url: the server inside the daemon is a single one, it cannot keep %d copies", f.cfg.Queue.Replicas)
 	}
-	if listen := f.cfg.Queue.Listen; listen != "" && !loopback(listen) {
-		s.get("listen").problemf("%s can be reached from other machines, and the inner server asks for no password: use 127.0.0.1", listen)
+	if listen := f.cfg.Queue.Listen; listen != "" && (!loopback(listen) || strings.HasPrefix(listen, "localhost")) {
+		s.get("listen").problemf("must be a loopback address such as 127.0.0.1:4222, got %s: whoever can connect can read every message", shown(listen))
 	}
 }
 

@@ -145,11 +145,11 @@ func brief(d time.Duration) string {
 
 var sizePattern = regexp.MustCompile(`^([0-9]{1,6})(KiB|MiB|GiB|TiB)$`)
 
-func size(text string) (uint64, error) {
+func size(text string) (int64, error) {
 	const least = 1 << 20
 	shift := map[string]int{"KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}
 	if m := sizePattern.FindStringSubmatch(text); m != nil {
-		n, err := strconv.ParseUint(m[1], 10, 32)
+		n, err := strconv.ParseInt(m[1], 10, 64)
 		if n <<= shift[m[2]]; err == nil && n >= least {
 			return n, nil
 		}

@@ -1,0 +1,17 @@
+// Package ops tells operators how the daemon is: health, metrics and the admin API,
+// over one HTTP listener.
+//
+//	GET /livez                        200 while the process serves at all
+//	GET /readyz                       200, or 503 with the reasons; JSON either way
+//	GET /metrics                      Prometheus
+//	GET /admin/v1/queue               what waits in each stage of the queue
+//	GET /admin/v1/lookup?address=A    who is behind a phone, a handle or a Number
+//
+// [New] listens and [Server.Run] serves. [NewRegistry] turns snapshots of the other
+// rooms into metrics when Prometheus asks; ops imports no adapter, and so the one who
+// wires hands in functions. Errors are application/problem+json (RFC 9457).
+//
+// The listener speaks plain text and knows no passwords: it is a loopback one unless
+// [Config] says insecure. Look-ups show phone numbers, as the operator asked; metrics
+// and logs never do.
+package ops

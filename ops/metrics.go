@@ -1,0 +1,211 @@
+package ops
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"smsbridge/bridge"
+)
+
+// Sources are where a collector reads from when it is asked. Each may be nil where
+// there is nothing to read. They are called concurrently.
+type Sources struct {
+	Depths     func(ctx context.Context) ([]QueueDepth, error)
+	Stages     func() []StageStats
+	Links      func() []LinkState
+	Messengers func() []MessengerState
+	Hub        func() bridge.Stats
+}
+
+// scrapeTimeout bounds the reading of the depths: Prometheus gives up after 10 s by default.
+const scrapeTimeout = 5 * time.Second
+
+// NewRegistry makes the metrics of s, read when Prometheus asks, together with those of
+// the process, the Go runtime and the build, which is of version. The labels are of
+// closed sets: stages, reasons, outcomes and states of the bridge, and the names of
+// links, accounts and networks in the configuration. Each series of a counter is there
+// from the start.
+func NewRegistry(version string, s Sources) *prometheus.Registry {
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "smsbridge_build_info", Help: "Which build is running; always 1.",
+		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
+	})
+	build.Set(1)
+	r := prometheus.NewRegistry()
+	r.MustRegister(build, &collector{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+type collector struct{ Sources }
+
+// family is a metric and its labels.
+type family struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+}
+
+func gauge(name, help string, labels ...string) family {
+	return family{prometheus.NewDesc("smsbridge_"+name, help, labels, nil), prometheus.GaugeValue}
+}
+
+func counter(name, help string, labels ...string) family {
+	return family{prometheus.NewDesc("smsbridge_"+name, help, labels, nil), prometheus.CounterValue}
+}
+
+var (
+	queueUp       = gauge("queue_up", "Whether the queue could be read: 1 or 0.")
+	queueMessages = gauge("queue_messages", "Messages that wait in a stage.", "stage")
+	queueBytes    = gauge("queue_size_bytes", "Size of a stage.", "stage")
+	queueLimit    = gauge("queue_limit_bytes", "Size at which a stage refuses messages; 0 is no limit.", "stage")
+	queueOldest   = gauge("queue_oldest_age_seconds", "Age of the oldest message of a stage; 0 where nothing waits.", "stage")
+
+	stagePublished = counter("queue_published_total", "Messages that were stored in a stage.", "stage")
+	stageAcked     = counter("queue_acked_total", "Messages that are done with a stage.", "stage")
+	stageRetried   = counter("queue_retries_total", "Tries that failed and were made again.", "stage")
+	stagePanics    = counter("queue_panics_total", "Handlers that panicked; each is a defect.", "stage")
+	stageDead      = counter("queue_dead_letters_total", "Messages that a stage gave up.", "stage")
+
+	linkBound  = gauge("smpp_link_bound", "Whether a link is bound: 1 or 0.", "link", "account")
+	linkPaused = gauge("smpp_link_paused", "Whether a link is paused by throttling: 1 or 0.", "link", "account")
+	linkWindow = gauge("smpp_window_requests", "Requests that may be under way on a link.", "link", "account")
+	linkInUse  = gauge("smpp_in_flight_requests", "Requests that are under way on a link.", "link", "account")
+	linkBinds  = counter("smpp_binds_total", "Times that a link was bound.", "link", "account")
+
+	messengerConnected = gauge("messenger_connected", "Whether a messenger is connected: 1 or 0.", "network")
+
+	hubAccepted  = counter("bridge_mt_accepted_total", "Messages to phones that were accepted.")
+	hubRefused   = counter("bridge_mt_refusals_total", "Messages to phones that were refused at intake.", "reason")
+	hubSubmits   = counter("bridge_submits_total", "Submits of messages, by how they ended.", "outcome")
+	hubEnded     = counter("bridge_mt_ended_total", "Messages to phones that are in a final state.", "state", "reason")
+	hubStored    = counter("bridge_mo_stored_total", "Short messages from SMSCs that were stored, receipts among them.")
+	hubDelivered = counter("bridge_mo_delivered_total", "Messages from phones that messengers have.")
+	hubRepeated  = counter("bridge_mo_repeated_total", "Short messages from SMSCs that had come before.")
+	hubReceipts  = counter("bridge_receipts_total", "Receipts, by whether their message is known.", "match")
+	hubDead      = counter("bridge_dead_letters_total", "Messages that the bridge gave up.", "reason")
+)
+
+// Describe sends the families, as prometheus.Collector asks.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, f := range []family{
+		queueUp, queueMessages, queueBytes, queueLimit, queueOldest,
+		stagePublished, stageAcked, stageRetried, stagePanics, stageDead,
+		linkBound, linkPaused, linkWindow, linkInUse, linkBinds, messengerConnected,
+		hubAccepted, hubRefused, hubSubmits, hubEnded, hubStored, hubDelivered, hubRepeated, hubReceipts, hubDead,
+	} {
+		ch <- f.desc
+	}
+}
+
+// Collect reads the sources and sends what they say.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	emit := func(f family, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(f.desc, f.kind, value, labels...)
+	}
+	if c.Depths != nil {
+		c.collectDepths(emit)
+	}
+	if c.Stages != nil {
+		for _, s := range c.Stages() {
+			emit(stagePublished, float64(s.Published), s.Stage)
+			emit(stageAcked, float64(s.Acked), s.Stage)
+			emit(stageRetried, float64(s.Retried), s.Stage)
+			emit(stagePanics, float64(s.Panics), s.Stage)
+			emit(stageDead, float64(s.Dead), s.Stage)
+		}
+	}
+	if c.Links != nil {
+		for _, l := range c.Links() {
+			emit(linkBound, flag(l.bound()), l.Name, l.Account)
+			emit(linkPaused, flag(l.Status == LinkPaused), l.Name, l.Account)
+			emit(linkWindow, float64(l.Window), l.Name, l.Account)
+			emit(linkInUse, float64(l.InUse), l.Name, l.Account)
+			emit(linkBinds, float64(l.Binds), l.Name, l.Account)
+		}
+	}
+	if c.Messengers != nil {
+		for _, m := range c.Messengers() {
+			emit(messengerConnected, flag(m.Connected), m.Network)
+		}
+	}
+	if c.Hub != nil {
+		collectHub(c.Hub(), emit)
+	}
+}
+
+type emitter func(f family, value float64, labels ...string)
+
+// collectDepths says queue_up 0 where the queue cannot be read, and nothing else: a
+// depth that is not known is not zero.
+func (c *collector) collectDepths(emit emitter) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	depths, err := c.Depths(ctx)
+	emit(queueUp, flag(err == nil))
+	if err != nil {
+		return
+	}
+	now := time.Now()
+	for _, d := range depths {
+		emit(queueMessages, float64(d.Messages), d.Stage)
+		emit(queueBytes, float64(d.Bytes), d.Stage)
+		emit(queueLimit, float64(d.MaxBytes), d.Stage)
+		emit(queueOldest, d.oldestAge(now).Seconds(), d.Stage)
+	}
+}
+
+func collectHub(s bridge.Stats, emit emitter) {
+	emit(hubAccepted, float64(s.Accepted))
+	emit(hubStored, float64(s.StoredMO))
+	emit(hubDelivered, float64(s.DeliveredMO))
+	emit(hubRepeated, float64(s.RepeatedMO))
+	emit(hubReceipts, float64(s.ReceiptsMatched), "known")
+	emit(hubReceipts, float64(s.ReceiptsUnknown), "unknown")
+	for _, r := range bridge.Reasons() {
+		emit(hubRefused, float64(s.Refused[r]), string(r))
+		emit(hubDead, float64(s.DeadLetters[r]), string(r))
+	}
+	for _, o := range bridge.Outcomes() {
+		emit(hubSubmits, float64(s.Submits[o]), string(o))
+	}
+	for _, e := range endings(s.Ended) {
+		reason := string(e.Reason)
+		if e.Reason == bridge.ReasonNone {
+			reason = "none"
+		}
+		emit(hubEnded, float64(s.Ended[e]), string(e.State), reason)
+	}
+}
+
+// endings are the ways in which a message can end, and those that counted has besides.
+func endings(counted map[bridge.Ended]uint64) []bridge.Ended {
+	all := []bridge.Ended{
+		{State: bridge.Delivered, Reason: bridge.ReasonNone},
+		{State: bridge.Expired, Reason: bridge.ReasonExpired},
+		{State: bridge.Unknown, Reason: bridge.ReasonUncertain},
+		{State: bridge.Failed, Reason: bridge.ReasonRejected},
+		{State: bridge.Failed, Reason: bridge.ReasonUndeliverable},
+		{State: bridge.Failed, Reason: bridge.ReasonUnroutable},
+		{State: bridge.Failed, Reason: bridge.ReasonInternal},
+	}
+	seen := make(map[bridge.Ended]bool, len(all))
+	for _, e := range all {
+		seen[e] = true
+	}
+	for e := range counted {
+		if !seen[e] {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}

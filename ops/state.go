@@ -1,0 +1,107 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// QueueDepth is how much waits in one stage of the queue.
+type QueueDepth struct {
+	Stage    string // mt, mo, out or dead
+	Messages uint64
+	Bytes    uint64
+	MaxBytes uint64    // 0: no limit
+	OldestAt time.Time // when the oldest was stored; zero where nothing waits
+}
+
+// StageStats counts what the queue has done in one stage since the daemon started.
+type StageStats struct {
+	Stage                                   string // mt, mo or out
+	Published, Acked, Retried, Panics, Dead uint64
+}
+
+// The statuses of a link.
+const (
+	LinkConnecting = "connecting"
+	LinkBound      = "bound"
+	LinkPaused     = "paused" // bound, and throttled by the SMSC for now
+	LinkDown       = "down"
+)
+
+// LinkState is how one link to an SMSC is.
+type LinkState struct {
+	Name, Account string
+	Status        string // one of the Link constants
+	Since         time.Time
+	Window        int // requests that may be under way
+	InUse         int // requests that are
+	Binds         uint64
+	LastError     string // what ended the last try; may be empty
+}
+
+// MessengerState is how the connection to one messenger network is.
+type MessengerState struct {
+	Network   string
+	Connected bool
+	Since     time.Time
+	LastError string // what ended the last try; may be empty
+}
+
+// Check is something without which the daemon is not ready. Its function returns nil,
+// or says what is wrong; it returns when ctx ends.
+type Check struct {
+	Name  string
+	Check func(ctx context.Context) error
+}
+
+// LinksReady is a Check that at least one link is bound.
+func LinksReady(links func() []LinkState) Check {
+	return Check{Name: "links", Check: func(context.Context) error {
+		var down []string
+		for _, l := range links() {
+			if l.bound() {
+				return nil
+			}
+			down = append(down, fmt.Sprintf("%s is %s since %s%s", l.Name, l.Status, stamp(l.Since), because(l.LastError)))
+		}
+		if len(down) == 0 {
+			return errors.New("there is no link")
+		}
+		return fmt.Errorf("no link is bound: %s", strings.Join(down, "; "))
+	}}
+}
+
+// MessengersReady is a Check that all messengers are connected.
+func MessengersReady(messengers func() []MessengerState) Check {
+	return Check{Name: "messengers", Check: func(context.Context) error {
+		var away []string
+		for _, m := range messengers() {
+			if !m.Connected {
+				away = append(away, fmt.Sprintf("%s is away since %s%s", m.Network, stamp(m.Since), because(m.LastError)))
+			}
+		}
+		if len(away) == 0 {
+			return nil
+		}
+		return errors.New(strings.Join(away, "; "))
+	}}
+}
+
+func (l LinkState) bound() bool { return l.Status == LinkBound || l.Status == LinkPaused }
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "the start"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func because(lastError string) string {
+	if lastError == "" {
+		return ""
+	}
+	return " (" + lastError + ")"
+}
