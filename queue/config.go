@@ -1,0 +1,160 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Durability is what must not harm a message once it was accepted.
+type Durability string
+
+// The durabilities of an embedded server.
+const (
+	Power   Durability = "power"   // a power cut: the default
+	Process Durability = "process" // the death of the process, but not of the machine
+)
+
+// Config says where the queue lives and how much it may hold. Zero values mean the
+// documented defaults.
+type Config struct {
+	// Dir is the data directory of the embedded server. It is made if need be, readable by
+	// its owner only, and used by one process at a time. Required unless URL is set.
+	Dir string
+	// Listen is a loopback address, such as 127.0.0.1:4222, at which the embedded server
+	// also serves the nats command line tool; port 0 picks a free one. Default: nowhere.
+	Listen string
+	// URL of an external NATS server or cluster with JetStream, 2.14 or later; several are
+	// separated by commas. Default: an embedded server.
+	URL string
+	// CredsFile holds the credentials for URL.
+	CredsFile string
+	// Token is the secret for URL, or what Listen asks of its clients.
+	Token string
+	// Replicas of each stream: 1 (default) to 5, more than one only in a cluster.
+	Replicas int
+	// Durability of an embedded server: Power (default) or Process.
+	Durability Durability
+
+	// Lanes is the number of consumers that the phones are spread over: 1 to 64, default 8.
+	// While messages are queued a change waits for a later start.
+	Lanes int
+	// Credit is how many handlers a lane runs at once, and how many more messages it keeps in
+	// memory whole: 1 to 100000, default 512.
+	Credit int
+	// Held is how many messages a lane takes from the server before they are done: a
+	// conversation with more than that waiting holds up its lane. Default 50000, at about
+	// 200 bytes each; at least Credit.
+	Held int
+	// AckWait is how long the server waits for a sign of life of a message that was taken
+	// before it gives it out again. Default 10 minutes.
+	AckWait time.Duration
+	// RetryMin and RetryMax bound the delay before a message whose handler failed is handled
+	// again; it doubles from one to the other. Defaults 100 ms and 10 s.
+	RetryMin, RetryMax time.Duration
+
+	// MTMaxBytes, MOMaxBytes and OUTMaxBytes bound the work queues on disk. A full one
+	// refuses with bridge.ErrFull. Defaults 1 GiB, 1 GiB and 1 GiB.
+	MTMaxBytes, MOMaxBytes, OUTMaxBytes int64
+	// MTMaxMsgs, MOMaxMsgs and OUTMaxMsgs bound them in messages. Default: no bound.
+	MTMaxMsgs, MOMaxMsgs, OUTMaxMsgs int64
+	// LogMaxBytes bounds the log of the conversations; the oldest entries go first. Default 1 GiB.
+	LogMaxBytes int64
+	// MinFree is the free space on Dir's file system, in bytes, below which nothing is accepted
+	// any more. Default 100 MB; negative: no floor.
+	MinFree int64
+
+	// SentFor is how long the journal keeps a story after its last change, and so how late a
+	// receipt or a repeat is recognised. Default 7 days.
+	SentFor time.Duration
+	// LogFor is how long conversations are kept. Default 90 days.
+	LogFor time.Duration
+	// DeadFor is how long dead letters are kept. Default 90 days.
+	DeadFor time.Duration
+	// PartsFor is how long the records of bridge.Parts are kept. Default 24 hours.
+	PartsFor time.Duration
+	// MarksFor is how long the marks of bridge.Marks are kept. Default 1 hour.
+	MarksFor time.Duration
+	// DuplicateWindow is how long a queue knows the ids that it holds. A convenience: what must
+	// hold is in the journal. Default 2 minutes.
+	DuplicateWindow time.Duration
+
+	// Logger for all of the room, the server included. Default: no log.
+	Logger zerolog.Logger
+}
+
+// withDefaults fills in the defaults and checks the rest.
+func (c Config) withDefaults() (Config, error) {
+	orInt(&c.Replicas, 1)
+	orInt(&c.Lanes, 8)
+	orInt(&c.Credit, 512)
+	orInt(&c.Held, max(50_000, c.Credit))
+	for _, d := range []struct {
+		value *time.Duration
+		or    time.Duration
+	}{
+		{&c.AckWait, 10 * time.Minute},
+		{&c.RetryMin, 100 * time.Millisecond},
+		{&c.RetryMax, 10 * time.Second},
+		{&c.SentFor, 7 * 24 * time.Hour},
+		{&c.LogFor, 90 * 24 * time.Hour},
+		{&c.DeadFor, 90 * 24 * time.Hour},
+		{&c.PartsFor, 24 * time.Hour},
+		{&c.MarksFor, time.Hour},
+		{&c.DuplicateWindow, 2 * time.Minute},
+	} {
+		if *d.value == 0 {
+			*d.value = d.or
+		}
+	}
+	const gib = 1 << 30
+	for _, b := range []*int64{&c.MTMaxBytes, &c.MOMaxBytes, &c.OUTMaxBytes, &c.LogMaxBytes} {
+		if *b == 0 {
+			*b = gib
+		}
+	}
+	if c.MinFree == 0 {
+		c.MinFree = 100 << 20
+	}
+	if c.Durability == "" {
+		c.Durability = Power
+	}
+	return c, c.check()
+}
+
+func orInt(value *int, or int) {
+	if *value == 0 {
+		*value = or
+	}
+}
+
+// check says all that is wrong at once.
+func (c Config) check() error {
+	var errs []error
+	wrong := func(bad bool, text string) {
+		if bad {
+			errs = append(errs, errors.New("queue: "+text))
+		}
+	}
+	wrong(c.Dir == "" && c.URL == "", "no data directory is set for the embedded server, and no URL of an external one")
+	wrong(c.Lanes < 1 || c.Lanes > 64, "lanes must be 1 to 64")
+	wrong(c.Credit < 1 || c.Credit > 100_000, "credit must be 1 to 100000")
+	wrong(c.Held < c.Credit, "held must be at least credit")
+	wrong(c.Replicas < 1 || c.Replicas > 5, "replicas must be 1 to 5")
+	wrong(c.Replicas > 1 && c.URL == "", "replicas needs an external cluster: set its URL, or leave replicas at 1")
+	wrong(c.Durability != Power && c.Durability != Process, "durability must be power or process")
+	wrong(c.RetryMin < 0 || c.RetryMax < c.RetryMin, "the longest delay of a retry is shorter than the shortest")
+	wrong(c.Listen != "" && c.URL != "", "listen is for the embedded server only: leave it out where URL is set")
+	if c.Listen != "" {
+		host, _, err := net.SplitHostPort(c.Listen)
+		ip := net.ParseIP(host)
+		if err != nil || ip == nil || !ip.IsLoopback() {
+			errs = append(errs, fmt.Errorf("queue: listen %q is not a loopback address: write it like 127.0.0.1:4222; "+
+				"whoever can connect can read every message", c.Listen))
+		}
+	}
+	return errors.Join(errs...)
+}

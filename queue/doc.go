@@ -1,0 +1,31 @@
+// Package queue is all that is NATS: the embedded server, the streams, the workers
+// and the buckets. No other room knows what a stream is.
+//
+// [Open] starts (or connects to) the server and gives a [Store], which implements
+// what the hub and the addressing Book need of a store: bridge.Queue, bridge.Journal,
+// bridge.Archive, bridge.Parts, bridge.Marks and addressing.Store. Publish puts a message into one of
+// three work queues, and [Store.RunMT], [Store.RunMO] and [Store.RunOUT] take them out
+// again, each message of a conversation after the one before it, conversations side by
+// side (lane.go). A message leaves its queue once its handler returned nil and what the
+// handler stored is on disk.
+//
+// # What durable means
+//
+// A NATS server acknowledges a message once it is written to the operating system. That
+// outlives a kill -9 of the process, but not a power cut. With [Power], the default, every
+// method that promises durability therefore waits for one syncfs of the store's file
+// system that began after the write; one syncfs serves all that wait (sync.go). With
+// [Process] that step is left out. Where the server is an external one (Config.URL) its
+// own configuration decides: three replicas outlive the loss of any one node.
+//
+// A message that was acknowledged may be handled again after a crash: the queue never
+// loses, and may repeat. Whoever handles it asks the journal first. So the ids are ours
+// and never stream sequences.
+//
+// # Who owns what
+//
+// A Store owns the server, the connection and one goroutine for the group commit. A Run
+// owns, for each lane, one goroutine that fetches, one that acknowledges, and one for each
+// handler that runs, at most [Config].Credit. All of them end before Run returns, and
+// [Store.Close] ends every Run. All exported methods may be called concurrently.
+package queue

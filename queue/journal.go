@@ -1,0 +1,81 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"smsbridge/bridge"
+)
+
+// Story reads the journal record of a message and its revision; [bridge.ErrNotFound]
+// where there is none. On a cluster it may be a moment old; the revision shows that when
+// it is written.
+func (s *Store) Story(ctx context.Context, id string) (bridge.Story, uint64, error) {
+	var story bridge.Story
+	rev, err := s.lastSent(ctx, storySubject(id), &story)
+	if err != nil {
+		return bridge.Story{}, 0, fmt.Errorf("queue: story of message %s: %w", id, err)
+	}
+	return story, rev, nil
+}
+
+// PutStory stores st if its revision is still rev (0: there is none), and returns the new
+// revision; otherwise the error wraps [bridge.ErrConflict]. With durable it returns once
+// the record is on disk. After another error it is not known whether it was stored.
+func (s *Store) PutStory(ctx context.Context, st bridge.Story, rev uint64, durable bool) (uint64, error) {
+	next, err := s.put(ctx, storySubject(st.ID), st, jetstream.WithExpectLastSequencePerSubject(rev))
+	if err != nil {
+		return 0, fmt.Errorf("queue: story of message %s: %w", st.ID, err)
+	}
+	if durable {
+		if err := s.commit.Wait(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return next, nil
+}
+
+// PutRef records what an SMSC's message id belongs to. SMSCs use ids again after a while:
+// the last one counts. It does not wait for the disk.
+func (s *Store) PutRef(ctx context.Context, account, smscID string, ref bridge.SegmentRef) error {
+	_, err := s.put(ctx, refSubject(account, smscID), ref)
+	return err
+}
+
+// Ref gives what the first of candidates that is known belongs to; [bridge.ErrNotFound]
+// where none is.
+func (s *Store) Ref(ctx context.Context, account string, candidates []string) (bridge.SegmentRef, error) {
+	for _, id := range candidates {
+		var ref bridge.SegmentRef
+		_, err := s.lastSent(ctx, refSubject(account, id), &ref)
+		if err == nil {
+			return ref, nil
+		}
+		if !errors.Is(err, bridge.ErrNotFound) {
+			return bridge.SegmentRef{}, fmt.Errorf("queue: message id of %s: %w", account, err)
+		}
+	}
+	return bridge.SegmentRef{}, fmt.Errorf("queue: message id of %s: %w", account, bridge.ErrNotFound)
+}
+
+// lastSent reads the record at a subject of SENT into v and gives its revision.
+func (s *Store) lastSent(ctx context.Context, subject string, v any) (uint64, error) {
+	if s.closed.Load() {
+		return 0, ErrClosed
+	}
+	raw, err := s.streams[streamSent].GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, bridge.ErrNotFound
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := json.Unmarshal(raw.Data, v); err != nil {
+		return 0, fmt.Errorf("the record cannot be read: %w", err)
+	}
+	return raw.Sequence, nil
+}

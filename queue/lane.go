@@ -1,0 +1,311 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"smsbridge/bridge"
+)
+
+// maxPanics is how often a handler may panic on one message before it is a dead letter.
+const maxPanics = 5
+
+// lane works on one lane of a queue: it takes messages (fetch.go), keeps those of each
+// conversation in a line, runs one handler for each line, and acknowledges what is
+// done (settle.go).
+//
+// Memory is bounded: Credit handlers run, Credit messages wait whole, and the rest of
+// what was taken, Held at most, waits as a sequence number and is read again when its
+// turn comes. So a conversation that waits costs little and the lane can look past it.
+type lane[M any] struct {
+	s      *Store
+	stage  stage[M]
+	group  string
+	number int
+	handle func(context.Context, M) error
+	log    zerolog.Logger
+	stats  *counters
+
+	mu      sync.Mutex
+	held    map[uint64]*held[M] // what was taken and not acknowledged, and a few more, by sequence
+	lines   map[string]*line[M] // by conversation; none is empty
+	ready   []*line[M]          // lines whose head may start, in turn
+	running int
+	whole   int // messages that wait whole
+	stopped bool
+	turns   sync.WaitGroup
+
+	finished []*held[M]    // to be acknowledged
+	acked    []uint64      // the last that were, still in held
+	wake     chan struct{} // something is finished
+}
+
+// held is a message that was taken from the server.
+type held[M any] struct {
+	seq   uint64
+	reply string // where its acknowledgement goes
+	msg   *M     // nil while it is only a number
+	term  string // the reason, where it ends as a dead letter
+	acked bool
+}
+
+// line is the messages of one conversation, oldest first.
+type line[M any] struct {
+	key  string
+	msgs []*held[M]
+	// Of the head:
+	attempts, panics int
+	lastErr          string
+	retry            *time.Timer // while it waits for its next attempt
+}
+
+func newLane[M any](s *Store, st stage[M], group string, number int, handle func(context.Context, M) error) *lane[M] {
+	return &lane[M]{
+		s: s, stage: st, group: group, number: number, handle: handle,
+		log:   s.log.With().Str("stage", strings.ToLower(st.name)).Str("group", group).Int("lane", number).Logger(),
+		stats: s.counters[st.name],
+		held:  make(map[uint64]*held[M]), lines: make(map[string]*line[M]),
+		wake: make(chan struct{}, 1),
+	}
+}
+
+// prefix is what the lane's subjects have before their number.
+func (l *lane[M]) prefix() string { return strings.ToLower(l.stage.name) + "." + l.group + "." }
+
+// run works until ctx ends and every handler has returned.
+func (l *lane[M]) run(ctx context.Context) {
+	done := make(chan struct{})
+	var settling sync.WaitGroup
+	settling.Go(func() { l.settle(done) })
+	l.fetch(ctx)
+	l.stop()
+	l.turns.Wait()
+	close(done)
+	settling.Wait()
+}
+
+// stop starts no other turn.
+func (l *lane[M]) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped = true
+	for _, ln := range l.lines {
+		if ln.retry != nil {
+			ln.retry.Stop()
+		}
+	}
+}
+
+// take puts a message that the server gave into its line. One that is held already has
+// been given out again: only the way to acknowledge it is new.
+func (l *lane[M]) take(ctx context.Context, seq uint64, reply string, data []byte) {
+	l.mu.Lock()
+	if h, again := l.held[seq]; again {
+		h.reply = reply
+		acked := h.acked
+		l.mu.Unlock()
+		if acked {
+			_ = l.s.nc.Publish(reply, ackDone) // if this one is lost too, it comes again
+		}
+		return
+	}
+	h := &held[M]{seq: seq, reply: reply}
+	l.held[seq] = h
+	l.mu.Unlock()
+
+	m, err := decode[M](data)
+	if err != nil {
+		l.buryUnreadable(ctx, h, data, err)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h.msg = m
+	l.whole++
+	key := l.stage.key(m)
+	ln := l.lines[key]
+	if ln == nil {
+		ln = &line[M]{key: key}
+		l.lines[key] = ln
+		l.ready = append(l.ready, ln)
+	}
+	ln.msgs = append(ln.msgs, h)
+	l.dispatch(ctx)
+	l.thin(h)
+}
+
+// thin forgets what h says if too many messages wait whole. The lock is held.
+func (l *lane[M]) thin(h *held[M]) {
+	if h.msg != nil && l.whole > l.s.cfg.Credit {
+		h.msg = nil
+		l.whole--
+	}
+}
+
+// dispatch starts turns while there is credit. The lock is held.
+func (l *lane[M]) dispatch(ctx context.Context) {
+	for !l.stopped && ctx.Err() == nil && l.running < l.s.cfg.Credit && len(l.ready) > 0 {
+		ln := l.ready[0]
+		l.ready[0] = nil
+		l.ready = l.ready[1:]
+		h := ln.msgs[0]
+		m := h.msg
+		if m != nil {
+			h.msg = nil // the turn has it
+			l.whole--
+		}
+		l.running++
+		l.turns.Go(func() { l.turn(ctx, ln, h, m) })
+	}
+}
+
+// turn handles the head of a line once.
+func (l *lane[M]) turn(ctx context.Context, ln *line[M], h *held[M], m *M) {
+	var err error
+	if m == nil {
+		m, err = l.load(ctx, h.seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			l.advance(ctx, ln, "") // an operator removed it
+			return
+		}
+	}
+	panicked := false
+	if err == nil {
+		panicked, err = l.call(ctx, m)
+	}
+	switch {
+	case err == nil:
+		l.advance(ctx, ln, "")
+	case panicked && ln.panics+1 >= maxPanics && l.bury(ctx, m, err):
+		l.advance(ctx, ln, "the handler panicked")
+	default:
+		l.again(ctx, ln, m, err, panicked)
+	}
+}
+
+// load reads a message again that was only a number.
+func (l *lane[M]) load(ctx context.Context, seq uint64) (*M, error) {
+	raw, err := l.s.streams[l.stage.name].GetMsg(ctx, seq)
+	if err != nil {
+		return nil, fmt.Errorf("queue: read message %d of %s again: %w", seq, l.stage.name, err)
+	}
+	return decode[M](raw.Data)
+}
+
+// call runs the handler; a panic becomes an error.
+func (l *lane[M]) call(ctx context.Context, m *M) (panicked bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.stats.panics.Add(1)
+			l.log.Error().Str("message_id", l.stage.id(m)).Interface("panic", p).Bytes("stack", debug.Stack()).
+				Msg("queue: a handler panicked")
+			panicked, err = true, fmt.Errorf("queue: the handler panicked: %v", p)
+		}
+	}()
+	return false, l.handle(ctx, *m)
+}
+
+// advance ends the head of a line: it is to be acknowledged, and the next may start.
+func (l *lane[M]) advance(ctx context.Context, ln *line[M], term string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := ln.msgs[0]
+	ln.msgs[0] = nil
+	ln.msgs = ln.msgs[1:]
+	ln.attempts, ln.panics, ln.lastErr = 0, 0, ""
+	if len(ln.msgs) > 0 {
+		l.ready = append(l.ready, ln)
+	} else {
+		delete(l.lines, ln.key)
+	}
+	l.finish(h, term)
+	l.running--
+	l.dispatch(ctx)
+}
+
+// again lets the head of a line wait for its next attempt, without its credit.
+func (l *lane[M]) again(ctx context.Context, ln *line[M], m *M, err error, panicked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running--
+	if l.stopped || ctx.Err() != nil {
+		return // it stays queued
+	}
+	l.stats.retried.Add(1)
+	if panicked {
+		ln.panics++
+	}
+	if text := err.Error(); text != ln.lastErr {
+		ln.lastErr = text
+		event := l.log.Warn().Err(err).Int("attempt", ln.attempts+1)
+		if m != nil {
+			event = event.Str("message_id", l.stage.id(m))
+		}
+		event.Msg("queue: a message was not handled; it will be tried again")
+	}
+	h := ln.msgs[0]
+	if m != nil {
+		h.msg = m
+		l.whole++
+		l.thin(h)
+	}
+	delay := retryDelay(ln.attempts, l.s.cfg.RetryMin, l.s.cfg.RetryMax)
+	ln.attempts++
+	ln.retry = time.AfterFunc(delay, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		ln.retry = nil
+		if !l.stopped {
+			l.ready = append(l.ready, ln)
+			l.dispatch(ctx)
+		}
+	})
+	l.dispatch(ctx)
+}
+
+// bury makes a dead letter of a message whose handler panics; false if it could not.
+func (l *lane[M]) bury(ctx context.Context, m *M, cause error) bool {
+	d := l.letter(l.stage.id(m), bridge.ReasonInternal, cause.Error())
+	l.stage.dead(&d.Dead, m)
+	if err := l.s.publishDead(ctx, d); err != nil {
+		l.log.Error().Err(err).Str("message_id", d.ID).Msg("queue: a dead letter was not stored; trying again")
+		return false
+	}
+	l.log.Error().Str("message_id", d.ID).Err(cause).Msg("queue: a message was given up: see the dead letters")
+	return true
+}
+
+// buryUnreadable makes a dead letter of what cannot be decoded. It tries until ctx ends:
+// nothing may overtake what nobody can say the conversation of.
+func (l *lane[M]) buryUnreadable(ctx context.Context, h *held[M], data []byte, cause error) {
+	d := l.letter("", bridge.ReasonUnreadable, cause.Error())
+	d.Raw = data
+	for attempt := 0; ; attempt++ {
+		err := l.s.publishDead(ctx, d)
+		if err == nil {
+			break
+		}
+		l.log.Error().Err(err).Uint64("sequence", h.seq).Msg("queue: a dead letter was not stored; trying again")
+		if !sleep(ctx, retryDelay(attempt, l.s.cfg.RetryMin, l.s.cfg.RetryMax)) {
+			return
+		}
+	}
+	l.log.Error().Err(cause).Uint64("sequence", h.seq).Msg("queue: a message cannot be decoded: see the dead letters")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.finish(h, "not decodable")
+}
+
+func (l *lane[M]) letter(id string, why bridge.Reason, detail string) deadRecord {
+	return deadRecord{Dead: bridge.Dead{
+		V: layout, ID: id, Stage: l.stage.name, Reason: why, Detail: detail, At: time.Now().UTC(),
+	}}
+}

@@ -1,0 +1,139 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"smsbridge/bridge"
+)
+
+// PublishMT stores m for [Store.RunMT]; see [bridge.Queue]. It blocks for the server, 5 s at
+// most unless ctx has another deadline, and for the disk.
+func (s *Store) PublishMT(ctx context.Context, m bridge.MT) error {
+	if err := s.publish(ctx, stageMT, mtSubject(&m, s.lanes), m.ID, m); err != nil {
+		return err
+	}
+	return s.commit.Wait(ctx)
+}
+
+// PublishMO stores m for [Store.RunMO]; it blocks like PublishMT.
+func (s *Store) PublishMO(ctx context.Context, m bridge.MO) error {
+	if err := s.publish(ctx, stageMO, moSubject(&m, s.lanes), m.ID, m); err != nil {
+		return err
+	}
+	return s.commit.Wait(ctx)
+}
+
+// PublishOUT stores m for [Store.RunOUT]. It does not wait for the disk.
+func (s *Store) PublishOUT(ctx context.Context, m bridge.OUT) error {
+	return s.publish(ctx, stageOUT, outSubject(&m, s.lanes), m.ID, m)
+}
+
+// AppendLog adds e to the log of its conversation. It does not wait for the disk.
+func (s *Store) AppendLog(ctx context.Context, e bridge.Entry) error {
+	_, err := s.put(ctx, logSubject(&e), e)
+	return err
+}
+
+// PublishDead keeps d for the operator. It does not wait for the disk.
+func (s *Store) PublishDead(ctx context.Context, d bridge.Dead) error {
+	return s.publishDead(ctx, deadRecord{Dead: d})
+}
+
+// deadRecord is a dead letter as the stream holds it.
+type deadRecord struct {
+	bridge.Dead
+	// Raw is a message that could not be decoded, as it was; base64 in JSON.
+	Raw []byte `json:"raw,omitempty"`
+}
+
+func (s *Store) publishDead(ctx context.Context, d deadRecord) error {
+	if _, err := s.put(ctx, deadSubject(d.Stage), d); err != nil {
+		return err
+	}
+	if c := s.counters[strings.ToUpper(d.Stage)]; c != nil {
+		c.dead.Add(1)
+	}
+	return nil
+}
+
+// publish puts a message into a work queue. New work is refused while there is room left
+// to finish what is there: only MT and MO start anything.
+func (s *Store) publish(ctx context.Context, stage, subject, id string, m any) error {
+	if stage != stageOUT {
+		if err := s.space.check(s.cfg.MinFree); err != nil {
+			return err
+		}
+	}
+	if _, err := s.put(ctx, subject, m, jetstream.WithMsgID(id)); err != nil {
+		return err
+	}
+	s.counters[stage].published.Add(1)
+	return nil
+}
+
+// put stores v as JSON. Errors are those of the hub's contract: ErrFull, ErrConflict.
+func (s *Store) put(ctx context.Context, subject string, v any, opts ...jetstream.PublishOpt) (uint64, error) {
+	if err := s.writable(); err != nil {
+		return 0, err
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return 0, fmt.Errorf("queue: encode for %s: %w", room(subject), err)
+	}
+	ack, err := s.js.Publish(ctx, subject, data, opts...)
+	if err != nil {
+		return 0, fmt.Errorf("queue: store in %s: %w", room(subject), contractError(err))
+	}
+	return ack.Sequence, nil
+}
+
+// writable says why nothing may be written: the store is closed, its disk failed, or the
+// disk is so full that a stream could freeze.
+func (s *Store) writable() error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	if err := s.commit.Err(); err != nil {
+		return err
+	}
+	return s.space.check(s.cfg.MinFree / 4)
+}
+
+// room is the first token of a subject: the rest may tell a phone number.
+func room(subject string) string {
+	first, _, _ := strings.Cut(subject, ".")
+	return first
+}
+
+// Error codes of the server that the client gives no name.
+const (
+	codeInsufficientResources jetstream.ErrorCode = 10023
+	codeStorageExceeded       jetstream.ErrorCode = 10047
+	codeStoreFailed           jetstream.ErrorCode = 10077
+)
+
+// contractError wraps what the hub distinguishes.
+func contractError(err error) error {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) {
+		return err
+	}
+	switch api.ErrorCode {
+	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
+		return fmt.Errorf("%w (%w)", bridge.ErrConflict, err)
+	case codeInsufficientResources, codeStorageExceeded:
+		return fmt.Errorf("%w (%w)", bridge.ErrFull, err)
+	case codeStoreFailed:
+		// One code for whatever the store says; full is "maximum messages (or bytes) exceeded".
+		if strings.Contains(api.Description, "maximum") && strings.Contains(api.Description, "exceeded") {
+			return fmt.Errorf("%w (%w)", bridge.ErrFull, err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,239 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"smsbridge/addressing"
+	"smsbridge/bridge"
+)
+
+// The rooms around this one see a Store as these.
+var (
+	_ bridge.Queue     = (*Store)(nil)
+	_ bridge.Journal   = (*Store)(nil)
+	_ bridge.Archive   = (*Store)(nil)
+	_ bridge.Parts     = (*Store)(nil)
+	_ bridge.Marks     = (*Store)(nil)
+	_ addressing.Store = (*Store)(nil)
+)
+
+// Store is the queue, the journal, the archive and the records. All methods may be called
+// concurrently. After Close they return an error.
+type Store struct {
+	cfg    Config
+	log    zerolog.Logger
+	server *embedded // nil: the server is an external one
+	commit *committer
+	space  space
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	lanes  int // in use; cfg.Lanes may have to wait
+
+	streams map[string]jetstream.Stream // by name; not changed after Open
+	phones  jetstream.KeyValue
+	parts   jetstream.KeyValue
+	marks   jetstream.KeyValue
+
+	counters map[string]*counters // by stage; not changed after Open
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	link   linkState
+
+	mu      sync.Mutex
+	running map[string]bool // stages with a Run
+	runs    sync.WaitGroup
+	closed  atomic.Bool
+}
+
+// Open starts the embedded server, or connects to the external one, and makes or updates
+// its streams. It blocks until the store is usable, at most until ctx ends; an external
+// server that is away is waited for. The errors tell a wrong Config, a directory that is
+// in use, and a store that a newer smsbridge wrote.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		cfg:      cfg,
+		log:      cfg.Logger,
+		streams:  make(map[string]jetstream.Stream),
+		running:  make(map[string]bool),
+		counters: map[string]*counters{stageMT: {}, stageMO: {}, stageOUT: {}},
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.link.init()
+	if err := s.open(ctx); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	var sync func() error
+	if s.cfg.URL == "" {
+		server, err := startServer(s.cfg)
+		if err != nil {
+			return err
+		}
+		s.server = server
+		s.space = space{dir: server.dir, floor: s.cfg.MinFree}
+		if s.cfg.Durability == Power && groupCommit {
+			sync = func() error { return syncStore(server.dir) }
+		}
+	}
+	s.commit = newCommitter(sync)
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	js, err := jetstream.New(s.nc)
+	if err != nil {
+		return fmt.Errorf("queue: JetStream: %w", err)
+	}
+	s.js = js
+	if err := s.layOut(ctx); err != nil {
+		return err
+	}
+	// The streams that were just made must be there after a power cut as well.
+	return s.commit.Wait(ctx)
+}
+
+// connect waits for the server until ctx ends.
+func (s *Store) connect(ctx context.Context) error {
+	connected := make(chan struct{})
+	var once sync.Once
+	opts := []nats.Option{
+		nats.Name("smsbridge"),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond),
+		nats.RetryOnFailedConnect(true),
+		nats.ConnectHandler(func(*nats.Conn) { once.Do(func() { close(connected) }) }),
+		nats.ReconnectHandler(func(*nats.Conn) {
+			once.Do(func() { close(connected) })
+			s.link.renew()
+			s.log.Info().Msg("queue: connected to NATS again")
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if !s.closed.Load() {
+				s.log.Warn().Err(err).Msg("queue: lost the connection to NATS; connecting again")
+			}
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			s.log.Warn().Err(err).Msg("queue: NATS client")
+		}),
+	}
+	if s.cfg.CredsFile != "" {
+		opts = append(opts, nats.UserCredentials(s.cfg.CredsFile))
+	}
+	if s.cfg.Token != "" {
+		opts = append(opts, nats.Token(s.cfg.Token))
+	}
+	where := s.cfg.URL
+	if s.server != nil {
+		opts = append(opts, nats.InProcessServer(s.server.server))
+		where = nats.DefaultURL // not used
+	}
+	nc, err := nats.Connect(where, opts...)
+	if err != nil {
+		return fmt.Errorf("queue: connect to NATS at %s: %w", redacted(where), err)
+	}
+	s.nc = nc
+	select {
+	case <-connected:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("queue: no NATS server answers at %s (%w): check the address, the credentials and that it runs",
+			redacted(where), errors.Join(nc.LastError(), ctx.Err()))
+	}
+}
+
+// redacted is a list of URLs without their passwords.
+func redacted(urls string) string {
+	list := strings.Split(urls, ",")
+	for i, one := range list {
+		u, err := url.Parse(strings.TrimSpace(one))
+		switch {
+		case err != nil:
+			list[i] = "(unreadable)"
+		case u.User != nil:
+			u.User = url.User("xxxxx") // a token stands where the user does
+			list[i] = u.String()
+		default:
+			list[i] = u.String()
+		}
+	}
+	return strings.Join(list, ",")
+}
+
+// Addr is where the embedded server listens for the nats command line tool; empty where
+// Config.Listen is.
+func (s *Store) Addr() string {
+	if s.server == nil || s.cfg.Listen == "" {
+		return ""
+	}
+	return s.server.server.Addr().String()
+}
+
+// Close ends every Run, waits for their handlers, and stops the embedded server. It is
+// idempotent. What was published and not yet promised is on disk after it, as far as the
+// durability says.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.mu.Lock() // no Run starts after this
+	s.cancel()
+	s.mu.Unlock()
+	s.runs.Wait()
+	if s.nc != nil {
+		s.nc.Close()
+	}
+	if s.commit != nil {
+		s.commit.Close()
+	}
+	s.link.renew() // frees its context
+	if s.server != nil {
+		return s.server.stop()
+	}
+	return nil
+}
+
+// linkState tells those who depend on an unbroken connection that there was a new one.
+type linkState struct {
+	mu     sync.Mutex
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func (l *linkState) init() { l.ctx, l.cancel = context.WithCancel(context.Background()) }
+
+// renew ends every context that until gave.
+func (l *linkState) renew() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cancel()
+	l.init()
+}
+
+// until is ctx, which ends as well at the next reconnect.
+func (l *linkState) until(ctx context.Context) (context.Context, context.CancelFunc) {
+	l.mu.Lock()
+	link := l.ctx
+	l.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(link, cancel)
+	return ctx, func() { stop(); cancel() }
+}

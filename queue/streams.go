@@ -1,0 +1,200 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The stages are the work queues, by the name of their stream.
+const (
+	stageMT  = "MT"
+	stageMO  = "MO"
+	stageOUT = "OUT"
+)
+
+// The other streams and buckets.
+const (
+	streamSent   = "SENT"
+	streamLog    = "LOG"
+	streamDead   = "DEAD"
+	bucketPhones = "phones"
+	bucketParts  = "parts"
+	bucketMarks  = "marks"
+)
+
+// layout is the version of all that stands in the store: names, subjects, records. A
+// store that says a higher one is not touched.
+const layout = 1
+
+// What a stream's metadata says.
+const (
+	metaLayout = "smsbridge.layout"
+	metaLanes  = "smsbridge.lanes"
+)
+
+// layOut makes or updates the streams and buckets. An external cluster may take a while
+// to choose its leaders, and so it tries until ctx ends.
+func (s *Store) layOut(ctx context.Context) error {
+	for attempt := 0; ; attempt++ {
+		err := s.tryLayOut(ctx)
+		if err == nil || s.server != nil || !passing(err) {
+			return err
+		}
+		s.log.Warn().Err(err).Msg("queue: JetStream is not ready; trying again")
+		if !sleep(ctx, retryDelay(attempt, 200*time.Millisecond, 5*time.Second)) {
+			return err
+		}
+	}
+}
+
+// passing tells an error of a server that is not ready from a refusal.
+func passing(err error) bool {
+	if errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) {
+		return true
+	}
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.Code == 503
+}
+
+func (s *Store) tryLayOut(ctx context.Context) error {
+	s.lanes = s.cfg.Lanes
+	if err := s.keepLanes(ctx); err != nil {
+		return err
+	}
+	for _, cfg := range s.streamConfigs() {
+		stream, err := s.putStream(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		s.streams[cfg.Name] = stream
+	}
+	var err error
+	if s.phones, err = s.putBucket(ctx, bucketPhones, "one record for each phone", 0); err != nil {
+		return err
+	}
+	if s.parts, err = s.putBucket(ctx, bucketParts, "long messages until all is there", s.cfg.PartsFor); err != nil {
+		return err
+	}
+	s.marks, err = s.putBucket(ctx, bucketMarks, "what was dealt with, for repeats", s.cfg.MarksFor)
+	return err
+}
+
+// keepLanes leaves the number of lanes as it is while anything is queued: with another
+// number the messages of one phone would be in two lanes, out of order.
+func (s *Store) keepLanes(ctx context.Context) error {
+	var queued uint64
+	stored := 0
+	for _, name := range []string{stageMT, stageMO, stageOUT} {
+		stream, err := s.js.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("queue: stream %s: %w", name, err)
+		}
+		info := stream.CachedInfo()
+		queued += info.State.Msgs
+		if n, err := strconv.Atoi(info.Config.Metadata[metaLanes]); err == nil {
+			stored = n
+		}
+	}
+	if queued > 0 && stored > 0 && stored != s.lanes {
+		s.log.Warn().Int("lanes", stored).Int("wanted", s.lanes).Uint64("queued", queued).
+			Msg("queue: messages are queued, so the number of lanes stays until a start with empty queues")
+		s.lanes = stored
+	}
+	return nil
+}
+
+func (s *Store) streamConfigs() []jetstream.StreamConfig {
+	work := func(name, what, subjects string, maxBytes, maxMsgs int64) jetstream.StreamConfig {
+		if maxMsgs == 0 {
+			maxMsgs = -1
+		}
+		return jetstream.StreamConfig{
+			Name: name, Description: what, Subjects: []string{subjects},
+			Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew,
+			MaxBytes: maxBytes, MaxMsgs: maxMsgs, Duplicates: s.cfg.DuplicateWindow,
+			Metadata: map[string]string{metaLanes: strconv.Itoa(s.lanes)},
+		}
+	}
+	limits := func(name, what, subjects string, age time.Duration) jetstream.StreamConfig {
+		return jetstream.StreamConfig{
+			Name: name, Description: what, Subjects: []string{subjects},
+			Retention: jetstream.LimitsPolicy, MaxAge: age, MaxBytes: -1, MaxMsgs: -1,
+			Duplicates: min(s.cfg.DuplicateWindow, age), // never used: no ids are set
+		}
+	}
+	sent := limits(streamSent, "the journal: what became of each message, and what an SMSC's id belongs to", "sent.>", s.cfg.SentFor)
+	sent.MaxMsgsPerSubject = 1
+	log := limits(streamLog, "the log of each conversation", "log.>", s.cfg.LogFor)
+	log.MaxBytes, log.Discard = s.cfg.LogMaxBytes, jetstream.DiscardOld
+	return []jetstream.StreamConfig{
+		work(stageMT, "messages on their way to phones", "mt.>", s.cfg.MTMaxBytes, s.cfg.MTMaxMsgs),
+		work(stageMO, "short messages and receipts from SMSCs, raw", "mo.>", s.cfg.MOMaxBytes, s.cfg.MOMaxMsgs),
+		work(stageOUT, "texts and statuses on their way to messengers", "out.>", s.cfg.OUTMaxBytes, s.cfg.OUTMaxMsgs),
+		sent,
+		log,
+		limits(streamDead, "dead letters", "dead.>", s.cfg.DeadFor),
+	}
+}
+
+// putStream makes a stream or brings it up to date.
+func (s *Store) putStream(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
+	if err := s.checkLayout(ctx, cfg.Name); err != nil {
+		return nil, err
+	}
+	cfg.Description = fmt.Sprintf("smsbridge layout %d: %s", layout, cfg.Description)
+	cfg.Storage, cfg.Replicas, cfg.AllowDirect = jetstream.FileStorage, s.cfg.Replicas, true
+	if cfg.Metadata == nil {
+		cfg.Metadata = make(map[string]string)
+	}
+	cfg.Metadata[metaLayout] = strconv.Itoa(layout)
+	stream, err := s.js.CreateOrUpdateStream(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("queue: stream %s: %w", cfg.Name, err)
+	}
+	return stream, nil
+}
+
+func (s *Store) putBucket(ctx context.Context, name, what string, ttl time.Duration) (jetstream.KeyValue, error) {
+	if err := s.checkLayout(ctx, "KV_"+name); err != nil {
+		return nil, err
+	}
+	kv, err := s.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: name, Description: fmt.Sprintf("smsbridge layout %d: %s", layout, what), TTL: ttl,
+		Storage: jetstream.FileStorage, Replicas: s.cfg.Replicas, History: 1,
+		Metadata: map[string]string{metaLayout: strconv.Itoa(layout)},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("queue: bucket %s: %w", name, err)
+	}
+	return kv, nil
+}
+
+// checkLayout refuses what a newer smsbridge wrote, and what is not ours.
+func (s *Store) checkLayout(ctx context.Context, name string) error {
+	stream, err := s.js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("queue: stream %s: %w", name, err)
+	}
+	version, err := strconv.Atoi(stream.CachedInfo().Config.Metadata[metaLayout])
+	switch {
+	case err != nil:
+		return fmt.Errorf("queue: the NATS server has a stream %s that is not smsbridge's: use another server or account", name)
+	case version > layout:
+		return fmt.Errorf("queue: stream %s has layout %d, and this smsbridge knows layouts up to %d: "+
+			"it was written by a newer version; run that one", name, version, layout)
+	default:
+		return nil
+	}
+}
