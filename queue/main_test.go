@@ -60,7 +60,12 @@ func oneLane(c *queue.Config) { c.Lanes = 1 }
 // client is a NATS client beside the store, like the command line tool of an operator.
 func client(t testing.TB, s *queue.Store) (*nats.Conn, jetstream.JetStream) {
 	t.Helper()
-	nc, err := nats.Connect("nats://" + s.Addr())
+	return connect(t, "nats://"+s.Addr())
+}
+
+func connect(t testing.TB, url string) (*nats.Conn, jetstream.JetStream) {
+	t.Helper()
+	nc, err := nats.Connect(url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,133 @@
+package queue_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"smsbridge/bridge"
+	"smsbridge/queue"
+)
+
+// natsServer runs a NATS server of its own on dir; port -1 picks one.
+func natsServer(t *testing.T, dir string, port int) *server.Server {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true, JetStreamMaxStore: 1 << 40,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(patience) {
+		t.Fatal("the NATS server did not start")
+	}
+	t.Cleanup(func() { stopServer(s) })
+	return s
+}
+
+func stopServer(s *server.Server) {
+	s.Shutdown()
+	s.WaitForShutdown()
+}
+
+func external(s *server.Server) func(*queue.Config) {
+	return func(c *queue.Config) { c.Dir, c.URL = "", s.ClientURL() }
+}
+
+// TestServerRestarts takes the server away while messages are held, finished and waiting.
+func TestServerRestarts(t *testing.T) {
+	dir := t.TempDir()
+	remote := natsServer(t, dir, -1)
+	s := open(t, "", external(remote))
+	port := remote.ClientURL()[strings.LastIndex(remote.ClientURL(), ":")+1:]
+	var number int
+	if _, err := fmt.Sscan(port, &number); err != nil {
+		t.Fatal(err)
+	}
+	const phones, each = 4, 20
+	for n := range each {
+		for p := range phones {
+			publish(t, s, mt(p, n))
+		}
+	}
+	followed := newRecord()
+	appendAll(t, s, entry(bridge.EntryMT, ann, 1, "0"), entry(bridge.EntryMT, ann, 1, "a"))
+	follow(t, s, ann, 1, followed)
+	followed.wait(t, 1)
+
+	seen := newRecord()
+	half, release := make(chan struct{}), make(chan struct{})
+	work(t, s, func(_ context.Context, m bridge.MT) error {
+		if m.Text == fmt.Sprint(each/2) {
+			if m.Phone == phone(0) {
+				close(half) // panics if it comes twice
+			}
+			<-release
+		}
+		seen.add(name(m))
+		return nil
+	})
+	receive(t, half, "the middle")
+	stopServer(remote)
+	if err := s.Healthy(t.Context()); err == nil {
+		t.Error("healthy without a server")
+	}
+	remote = natsServer(t, dir, number)
+	close(release)
+	inOrder(t, seen.wait(t, phones*each), phones, each)
+	queued(t, s, "mt", 0)
+	for end := time.Now().Add(patience); s.Healthy(t.Context()) != nil; {
+		if time.Now().After(end) {
+			t.Fatal("not healthy again")
+		}
+	}
+	appendAll(t, s, entry(bridge.EntryMT, ann, 1, "b"))
+	if got := followed.wait(t, 2); !slices.Equal(got, []string{"mt a", "mt b"}) {
+		t.Errorf("followed %v", got)
+	}
+}
+
+func TestWaitsForServer(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := queue.Open(ctx, queue.Config{URL: "nats://bob:secret@127.0.0.1:1"})
+	if err == nil || !strings.Contains(err.Error(), "no NATS server answers at nats://xxxxx@127.0.0.1:1") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestForeignStores(t *testing.T) {
+	tests := []struct {
+		name     string
+		metadata map[string]string
+		want     string
+	}{
+		{"of a newer version", map[string]string{"smsbridge.layout": "99"}, "written by a newer version"},
+		{"of somebody else", nil, "not smsbridge's"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			remote := natsServer(t, t.TempDir(), -1)
+			s := open(t, "", external(remote))
+			_, js := connect(t, remote.ClientURL())
+			wantError(t, s.Close(), nil)
+			if err := js.DeleteStream(t.Context(), "SENT"); err != nil {
+				t.Fatal(err)
+			}
+			_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "SENT", Subjects: []string{"sent.>"}, Metadata: tt.metadata})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = queue.Open(t.Context(), queue.Config{URL: remote.ClientURL()}); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
