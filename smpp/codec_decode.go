@@ -189,7 +189,10 @@ func (p *PDU) decodeBind(body []byte) error {
 		SystemID: f.text(pdufield.SystemID), Password: f.text(pdufield.Password),
 		SystemType: f.text(pdufield.SystemType), InterfaceVersion: f.octet(pdufield.InterfaceVersion),
 		AddrTON: f.octet(pdufield.AddrTON), AddrNPI: f.octet(pdufield.AddrNPI),
-		AddressRange: f.text(pdufield.AddressRange), TLVs: decodeTLVs(r.Bytes()),
+		AddressRange: f.text(pdufield.AddressRange),
+	}
+	if p.Command != Outbind {
+		p.Bind.TLVs = decodeTLVs(r.Bytes())
 	}
 	return nil
 }

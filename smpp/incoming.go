@@ -1,0 +1,84 @@
+package smpp
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"smsbridge/bridge"
+)
+
+// moVersion is the version of the MO record that this room writes.
+const moVersion = 1
+
+// incoming serves the SMSC's requests on one connection of a Link.
+type incoming struct {
+	link      *Link
+	session   string
+	connected time.Time
+	bound     atomic.Pointer[time.Time]
+}
+
+func newIncoming(l *Link) *incoming {
+	return &incoming{link: l, session: ulid.Make().String(), connected: time.Now().UTC()}
+}
+
+func (in *incoming) setBound() {
+	now := time.Now().UTC()
+	in.bound.Store(&now)
+}
+
+// boundAt is when the connection was bound, or was made if it is not bound yet: some
+// SMSCs send deliver_sm before the bind response.
+func (in *incoming) boundAt() time.Time {
+	if at := in.bound.Load(); at != nil {
+		return *at
+	}
+	return in.connected
+}
+
+// ServeSMPP stores short messages and answers them after that, and never before: the
+// answer ends the SMSC's duty to keep them.
+func (in *incoming) ServeSMPP(ctx context.Context, _ *Session, p *PDU) *PDU {
+	switch p.Command {
+	case DeliverSM, DataSM:
+		return in.store(ctx, p)
+	case AlertNotification, Outbind:
+		// We ask for neither: a phone that is there again will get what waits for it,
+		// and we are bound already.
+		in.link.cfg.Logger.Debug().Stringer("command", p.Command).Msg("request ignored")
+		return nil
+	default:
+		in.link.cfg.Logger.Warn().Stringer("command", p.Command).Msg("request refused: an ESME does not serve it")
+		return p.Answer(StatusInvBndSts)
+	}
+}
+
+func (in *incoming) store(ctx context.Context, p *PDU) *PDU {
+	if in.link.cfg.Store == nil {
+		return p.Answer(StatusInvBndSts) // a transmitter gets no messages (SMPP 3.4, 2.3)
+	}
+	m := in.mo(p)
+	if err := in.link.cfg.Store(ctx, m); err != nil {
+		in.link.tally.moFailed.Add(1)
+		in.link.cfg.Logger.Warn().Err(err).Str("message_id", m.ID).
+			Msg("an MO was not stored; the SMSC is asked to send it again")
+		return p.Answer(StatusRxTAppn)
+	}
+	in.link.tally.moStored.Add(1)
+	return p.Answer(StatusOK)
+}
+
+func (in *incoming) mo(p *PDU) bridge.MO {
+	return bridge.MO{
+		V: moVersion, ID: ulid.Make().String(),
+		Account: in.link.cfg.Account, Link: in.link.cfg.Name,
+		Session: in.session, BoundAt: in.boundAt(), Sequence: p.Sequence,
+		Command: p.Command.String(), ReceivedAt: time.Now().UTC(),
+		Source: p.Short.Source, Destination: p.Short.Destination,
+		ServiceType: p.Short.ServiceType, ESMClass: p.Short.ESMClass, ProtocolID: p.Short.ProtocolID,
+		Priority: p.Short.Priority, DataCoding: p.Short.DataCoding, Body: p.Short.Body, TLVs: p.Short.TLVs,
+	}
+}

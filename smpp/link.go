@@ -1,0 +1,195 @@
+package smpp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// steadyAfter is how long a bind must have held for the next back-off to begin anew:
+// an SMSC that binds and drops at once is not asked every second.
+const steadyAfter = 10 * time.Second
+
+// Link keeps one configured bind up. All methods may be called concurrently.
+type Link struct {
+	cfg      LinkConfig
+	limiter  *rate.Limiter // nil: no limit
+	counters Counters
+	tally    tally
+	onChange func() // of the Links that it belongs to; set before Run
+
+	mu      sync.Mutex
+	session *Session // nil while not bound
+	status  LinkStatus
+	since   time.Time
+	lastErr error
+	binds   uint64
+	pause   pause
+	changed chan struct{}
+}
+
+// NewLink makes a Link. The error says which setting is wrong.
+func NewLink(cfg LinkConfig) (*Link, error) {
+	cfg, err := cfg.validated()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Logger = cfg.Logger.With().Str("link", cfg.Name).Str("smsc", cfg.Addr).Logger()
+	l := &Link{cfg: cfg, status: LinkDown, since: time.Now(), changed: make(chan struct{}), onChange: func() {}}
+	if cfg.Rate > 0 {
+		// A burst of one: an SMSC that counts by the tenth of a second refuses more.
+		l.limiter = rate.NewLimiter(rate.Limit(cfg.Rate), 1)
+	}
+	return l, nil
+}
+
+// Name is the link's name.
+func (l *Link) Name() string { return l.cfg.Name }
+
+// Account is the account that the link belongs to.
+func (l *Link) Account() string { return l.cfg.Account }
+
+// Run keeps the link bound until ctx ends; then it drains within DrainTimeout,
+// unbinds, closes and returns nil. It must be called once.
+func (l *Link) Run(ctx context.Context) error {
+	backoff := l.cfg.BackoffMin
+	for {
+		bound, err := l.connect(ctx)
+		if ctx.Err() != nil {
+			l.setDown(nil)
+			return nil
+		}
+		l.logEnd(err)
+		l.setDown(err)
+		if bound > steadyAfter {
+			backoff = l.cfg.BackoffMin
+		}
+		wait := backoff
+		if isCredentials(err) {
+			wait = l.cfg.BackoffMax
+		}
+		if !sleep(ctx, jittered(wait)) {
+			l.setDown(nil)
+			return nil
+		}
+		backoff = min(2*backoff, l.cfg.BackoffMax)
+	}
+}
+
+// connect is one connection from dial to end. It says how long it was bound.
+func (l *Link) connect(ctx context.Context) (bound time.Duration, err error) {
+	l.setStatus(LinkConnecting)
+	conn, err := l.dial(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("smpp: cannot connect to %s: %w", l.cfg.Addr, err)
+	}
+	in := newIncoming(l)
+	s := NewSession(conn, SessionConfig{
+		Window: l.cfg.Window, ResponseTimeout: l.cfg.ResponseTimeout, EnquireInterval: l.cfg.EnquireInterval,
+		Logger: l.cfg.Logger, Handler: in, Counters: &l.counters, Released: l.changedWindow,
+	})
+	// The session outlives ctx: what is in flight gets its answers first.
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(context.WithoutCancel(ctx)) }()
+	if err := l.bind(ctx, s); err != nil {
+		_ = s.Close() // never fails
+		if end := <-ended; end != nil && errors.Is(err, ErrUnknown) {
+			err = fmt.Errorf("smpp: bind: %w", end)
+		}
+		return 0, err
+	}
+	in.setBound()
+	l.setBound(s)
+	began := time.Now()
+	select {
+	case err = <-ended:
+		l.dropSession()
+	case <-ctx.Done():
+		l.dropSession()
+		l.drain(ctx, s)
+		err = <-ended
+	}
+	return time.Since(began), err
+}
+
+func (l *Link) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.ConnectTimeout)
+	defer cancel()
+	if l.cfg.TLS != nil {
+		return (&tls.Dialer{Config: l.cfg.TLS}).DialContext(ctx, "tcp", l.cfg.Addr)
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp", l.cfg.Addr)
+}
+
+// bind binds within ResponseTimeout: an SMSC that accepts the connection and says
+// nothing must not hold the link for ever.
+func (l *Link) bind(ctx context.Context, s *Session) error {
+	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
+	defer stop()
+	_, err := s.Bind(ctx, bindCommands[l.cfg.Bind], *l.cfg.bindFields())
+	return err
+}
+
+func (l *Link) drain(ctx context.Context, s *Session) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.cfg.DrainTimeout)
+	defer cancel()
+	if err := s.Drain(ctx); err != nil {
+		l.cfg.Logger.Warn().Err(err).Msg("the link closes without a clean end")
+	}
+}
+
+// logEnd logs why a connection ended or was not made: loudly where only a person can
+// mend it, and once as long as the reason stays the same.
+func (l *Link) logEnd(err error) {
+	if isCredentials(err) {
+		l.cfg.Logger.Error().Err(err).Str("system_id", l.cfg.SystemID).Dur("again_in", l.cfg.BackoffMax).
+			Msg("the SMSC refuses our credentials: check system_id, password and bind mode of this link, and ask the operator whether the account is active and this address allowed; trying again slowly")
+		return
+	}
+	l.mu.Lock()
+	same := l.lastErr != nil && err != nil && l.lastErr.Error() == err.Error()
+	l.mu.Unlock()
+	if !same {
+		l.cfg.Logger.Warn().Err(err).Msg("the link is down; trying again")
+	}
+}
+
+// isCredentials tells whether err is a refusal that waiting will not mend.
+func isCredentials(err error) bool {
+	refusal, ok := errors.AsType[*StatusError](err)
+	if !ok {
+		return false
+	}
+	switch refusal.Status {
+	case StatusInvPaswd, StatusInvSysID, StatusBindFail:
+		return true
+	default:
+		return false
+	}
+}
+
+// jittered spreads waits over the upper half of d, so that links which fell together
+// do not come back together.
+func jittered(d time.Duration) time.Duration {
+	half := d / 2
+	return half + rand.N(half+1)
+}
+
+// sleep waits for d and returns false where ctx ends before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

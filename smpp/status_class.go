@@ -1,0 +1,109 @@
+package smpp
+
+import "smsbridge/bridge"
+
+// Class is what an answer to submit_sm asks us to do.
+type Class uint8
+
+// The classes of statuses.
+const (
+	// ClassPermanent: it will never be taken. What no table names is of this class.
+	ClassPermanent Class = iota
+	// ClassOK: it was taken.
+	ClassOK
+	// ClassTemporary: the same submit may be taken later.
+	ClassTemporary
+	// ClassThrottle: the whole link must pause, then submit the same again first.
+	ClassThrottle
+	// ClassLink: the SMSC does not take the link for bound: it must bind again, and the
+	// same submit may be taken later.
+	ClassLink
+)
+
+// statusClasses are the defaults, by what SMSCs commonly mean. They differ, so that
+// LinkConfig.Statuses overrides them by account.
+var statusClasses = map[Status]Class{
+	StatusOK:              ClassOK,
+	StatusThrottled:       ClassThrottle,
+	StatusMsgQFul:         ClassThrottle,
+	StatusSysErr:          ClassTemporary,
+	StatusSubmitFail:      ClassTemporary,
+	StatusRxTAppn:         ClassTemporary,
+	StatusQueryFail:       ClassTemporary,
+	StatusDeliveryFailure: ClassTemporary,
+	StatusUnknownErr:      ClassTemporary,
+	StatusInvBndSts:       ClassLink,
+	StatusAlyBnd:          ClassLink,
+}
+
+// statusWords say to a person what a status means.
+var statusWords = map[Status]string{
+	StatusThrottled:       "the operator asks us to send more slowly",
+	StatusMsgQFul:         "the operator's queue is full",
+	StatusSysErr:          "the operator has a technical problem",
+	StatusSubmitFail:      "the operator could not take the message",
+	StatusRxTAppn:         "the operator cannot take the message right now",
+	StatusQueryFail:       "the operator has a technical problem",
+	StatusDeliveryFailure: "the operator could not deliver the message",
+	StatusUnknownErr:      "the operator has an unknown problem",
+	StatusInvBndSts:       "the connection to the operator is not ready",
+	StatusAlyBnd:          "the connection to the operator is not ready",
+	StatusInvSrcAdr:       "the operator refused our sender number",
+	StatusInvSrcTON:       "the operator refused our sender number",
+	StatusInvSrcNPI:       "the operator refused our sender number",
+	StatusInvSrcAddrSub:   "the operator refused our sender number",
+	StatusInvDstAdr:       "the operator refused the number",
+	StatusInvDstTON:       "the operator refused the number",
+	StatusInvDstNPI:       "the operator refused the number",
+	StatusInvDstAddrSub:   "the operator refused the number",
+	StatusInvNumDests:     "the operator refused the number",
+	StatusInvDestFlag:     "the operator refused the number",
+	StatusInvMsgLen:       "the operator finds the message too long",
+	StatusInvExpiry:       "the operator refused the validity of the message",
+	StatusInvSched:        "the operator refused the time of the message",
+	StatusInvSerTyp:       "our account may not use this service type",
+	StatusInvSysTyp:       "our account may not use this system type",
+	StatusInvDCS:          "the operator cannot carry the characters of this text",
+	StatusRxPAppn:         "the operator refused the message for good",
+	StatusRxRAppn:         "the operator rejected the message",
+	StatusSerTypUnauth:    "our account may not send this",
+	StatusSerTypDenied:    "our account may not send this",
+	StatusSerTypUnavail:   "the operator does not offer this service now",
+	StatusProhibited:      "our account may not send this",
+}
+
+// ClassOf gives the class of a status: that of overrides where it has one, else the
+// default.
+func ClassOf(s Status, overrides map[Status]Class) Class {
+	if c, ok := overrides[s]; ok {
+		return c
+	}
+	return statusClasses[s]
+}
+
+// outcome is how a submit that was answered with a status of class c ended.
+func (c Class) outcome() bridge.Outcome {
+	switch c {
+	case ClassOK:
+		return bridge.OutcomeSent
+	case ClassThrottle:
+		return bridge.OutcomeThrottled
+	case ClassTemporary, ClassLink:
+		return bridge.OutcomeTemporary
+	default:
+		return bridge.OutcomePermanent
+	}
+}
+
+// detail says in plain words what the operator answered, with the code for whoever
+// has to look it up.
+func (s Status) detail() string {
+	words, ok := statusWords[s]
+	if !ok {
+		words = "the operator refused the message"
+	}
+	if name, named := statusNames[s]; named {
+		return words + " (" + name + ", " + s.hex() + ")"
+	}
+	return words + " with code " + s.hex()
+}

@@ -1,0 +1,127 @@
+package smpp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"smsbridge/addressing"
+	"smsbridge/bridge"
+)
+
+// submit submits the segments of sub that are not done, one after the other: no
+// segment may be written once one before it was not accepted.
+func (l *Link) submit(ctx context.Context, slot *Slot, sub bridge.Submission, segments []Segment) bridge.Result {
+	r := bridge.Result{
+		Link: l.cfg.Name, Account: l.cfg.Account, Total: len(segments),
+		SMSCIDs: slices.Clone(sub.Done),
+	}
+	for i := len(sub.Done); i < len(segments); i++ {
+		if err := l.waitRate(ctx); err != nil {
+			return notWritten(r, err)
+		}
+		if i == len(sub.Done) && sub.Attempt != nil {
+			if err := sub.Attempt(ctx, l.cfg.Name, l.cfg.Account); err != nil {
+				return notWritten(r, err)
+			}
+		}
+		sent := time.Now()
+		answer, err := slot.Send(ctx, l.submitSM(sub, segments[i]))
+		if err != nil {
+			return failed(r, err)
+		}
+		class := ClassOf(answer.Status, l.cfg.Statuses)
+		l.noteAnswer(class, sent)
+		if class != ClassOK {
+			return refused(r, answer.Status, class)
+		}
+		l.tally.segments.Add(1)
+		r.SMSCIDs = append(r.SMSCIDs, answer.MessageID)
+	}
+	r.Outcome = bridge.OutcomeSent
+	return r
+}
+
+// waitRate waits for the operator's limit, which counts segments.
+func (l *Link) waitRate(ctx context.Context) error {
+	if l.limiter == nil {
+		return ctx.Err()
+	}
+	return l.limiter.Wait(ctx)
+}
+
+func notWritten(r bridge.Result, err error) bridge.Result {
+	r.Outcome, r.Err = bridge.OutcomeNotWritten, err
+	r.Detail = "the message was not handed to the operator"
+	return r
+}
+
+// failed is the result of a submit without an answer.
+func failed(r bridge.Result, err error) bridge.Result {
+	if _, ok := errors.AsType[*EncodeError](err); ok {
+		r.Outcome, r.Err = bridge.OutcomePermanent, err
+		r.Detail = "the message cannot be written in the operator's protocol: " + err.Error()
+		return r
+	}
+	if errors.Is(err, ErrNotWritten) {
+		return notWritten(r, err)
+	}
+	r.Outcome, r.Err = bridge.OutcomeUnknown, err
+	r.Detail = "the message was handed to the operator, and no answer came"
+	return r
+}
+
+func refused(r bridge.Result, status Status, class Class) bridge.Result {
+	r.Outcome = class.outcome()
+	r.Status, r.StatusName = uint32(status), status.String()
+	r.Detail = status.detail()
+	r.Err = &StatusError{Command: SubmitSM, Status: status}
+	return r
+}
+
+// npiISDN is the numbering plan of E.164 (SMPP 3.4, 5.2.6).
+const npiISDN = 1
+
+// registeredDelivery asks for a receipt of the final outcome (SMPP 3.4, 5.2.17).
+const registeredDelivery byte = 1
+
+func (l *Link) submitSM(sub bridge.Submission, segment Segment) *PDU {
+	return &PDU{Command: SubmitSM, Short: &Short{
+		ServiceType:        l.cfg.ServiceType,
+		Source:             sourceAddress(sub.Number),
+		Destination:        bridge.Address{TON: tonInternational, NPI: npiISDN, Addr: sub.Phone.Digits()},
+		ESMClass:           segment.ESMClass,
+		Validity:           absoluteTime(sub.ExpiresAt),
+		RegisteredDelivery: registeredDelivery,
+		DataCoding:         segment.DataCoding,
+		Body:               segment.Body,
+	}}
+}
+
+// sourceAddress spells a Number as most SMSCs want it; many refuse a leading plus. The
+// zero Number leaves the choice of sender to the SMSC (SMPP 3.4, 5.2.8).
+func sourceAddress(n addressing.Number) bridge.Address {
+	switch n.Kind() {
+	case addressing.LongNumber:
+		return bridge.Address{TON: tonInternational, NPI: npiISDN, Addr: n.Value()}
+	case addressing.ShortCode:
+		return bridge.Address{TON: tonNetwork, Addr: n.Value()}
+	case addressing.Alphanumeric:
+		return bridge.Address{TON: tonAlphanumeric, Addr: n.Value()}
+	default:
+		return bridge.Address{}
+	}
+}
+
+// absoluteTime writes a time as YYMMDDhhmmsstnnp in UTC (SMPP 3.4, 7.1.1); the zero
+// time is the SMSC's default validity.
+func absoluteTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	const tenth = int(100 * time.Millisecond)
+	t = t.UTC()
+	return fmt.Sprintf("%s%d00+", t.Format("060102150405"), t.Nanosecond()/tenth)
+}
