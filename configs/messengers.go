@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"smsbridge/addressing"
@@ -70,8 +71,8 @@ func (f *file) readWeb(s *section) {
 			PasswordHash: f.secret(u, "password_hash", "`smsbridge user hash` makes one"),
 		}
 		u.close()
-		if hash := u.get("password_hash"); !user.PasswordHash.IsZero() && !argon2Pattern.MatchString(user.PasswordHash.Reveal()) {
-			hash.problemf("is not a hash of the form $argon2id$v=19$m=...: make one with `smsbridge user hash`")
+		if hash := u.get("password_hash"); !user.PasswordHash.IsZero() && !argon2(user.PasswordHash.Reveal()) {
+			hash.problemf("is not a hash of the form $argon2id$v=19$m=..., or one of unreasonable cost: make one with `smsbridge user hash`")
 		}
 		if first, twice := names[user.Name]; twice && user.Name != "" {
 			u.get("name").problemf("%s is the name of %s already: remove one", user.Name, first)
@@ -109,8 +110,21 @@ func webName(text string) (string, error) {
 	return h.ID(), err
 }
 
-// argon2Pattern is the PHC form of an argon2id hash (RFC 9106 names the parameters).
-var argon2Pattern = regexp.MustCompile(`^\$argon2id\$v=19\$m=[0-9]{1,10},t=[0-9]{1,10},p=[0-9]{1,3}\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}$`)
+// argon2Pattern is the PHC form of an argon2id hash (RFC 9106, 3.1 names the parameters).
+var argon2Pattern = regexp.MustCompile(`^\$argon2id\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,2}),p=([0-9]{1,2})\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,86}$`)
+
+// argon2 tells whether hash is of the form, and costs no more than the web messenger
+// grants: 1 GiB, 32 passes and 64 threads.
+func argon2(hash string) bool {
+	m := argon2Pattern.FindStringSubmatch(hash)
+	if m == nil {
+		return false
+	}
+	memory, _ := strconv.Atoi(m[1]) // the pattern has few digits alone
+	passes, _ := strconv.Atoi(m[2])
+	threads, _ := strconv.Atoi(m[3])
+	return memory >= 1 && memory <= 1<<20 && passes >= 1 && passes <= 32 && threads >= 1 && threads <= 64
+}
 
 var tokenPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 

@@ -21,7 +21,7 @@ const maxFile = 1 << 20
 func Load(path string) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("configs: %w", err)
+		return nil, fmt.Errorf("configs: the configuration cannot be read: %w; `smsbridge check --example` prints one to start from", err)
 	}
 	return Parse(path, data)
 }

@@ -62,6 +62,9 @@ type source struct {
 // secretKey finds a setting whose value must not be shown, and where the value begins.
 var secretKey = regexp.MustCompile(`(?i)(?:password|secret|hash|token)["']?\s*:\s*`)
 
+// envValue is a value that only names the secret.
+var envValue = regexp.MustCompile(`^["']?\$\{\w+\}["']?\s*$`)
+
 // urlSecret finds the name and the password of a URL.
 var urlSecret = regexp.MustCompile(`//[^/@\s]+@`)
 
@@ -80,7 +83,7 @@ func newSource(data []byte) source {
 			continue
 		}
 		within = -1
-		if at := secretKey.FindStringIndex(line); at != nil && !strings.HasPrefix(strings.TrimSpace(line), "#") {
+		if at := secretKey.FindStringIndex(line); at != nil && !envValue.MatchString(line[at[1]:]) {
 			lines[i] = line[:at[1]] + hidden
 			within = indent
 		}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/alecthomas/kong"
+
+	"smsbridge/configs"
+)
+
+// cli is the command line, as kong reads it.
+type cli struct {
+	Serve   ServeCmd   `cmd:"" help:"Run the bridge with a configuration file."`
+	Demo    DemoCmd    `cmd:"" help:"Try the bridge: a messenger beside a simulated phone, on one page in the browser."`
+	Check   CheckCmd   `cmd:"" help:"Say what is wrong with a configuration file, or print the commented example."`
+	Queue   QueueCmd   `cmd:"" help:"Look at the queue of a running daemon."`
+	Lookup  LookupCmd  `cmd:"" help:"Say who is behind a phone, a handle or a number of the bridge."`
+	User    UserCmd    `cmd:"" help:"Make password hashes and API tokens for the web messenger."`
+	Version VersionCmd `cmd:"" help:"Say which build this is."`
+}
+
+// ServeCmd is `smsbridge serve`.
+type ServeCmd struct {
+	Config string `required:"" short:"c" placeholder:"FILE" env:"SMSBRIDGE_CONFIG" help:"The configuration file."`
+}
+
+// DemoCmd is `smsbridge demo`.
+type DemoCmd struct {
+	Data     string `default:"smsbridge-demo-data" placeholder:"DIR" help:"Where the demo keeps its messages."`
+	Addr     string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the page is served; port 0 picks a free one."`
+	SMSCOnly bool   `name:"smsc-only" help:"Only the simulated SMSC and its phones, to test other software against."`
+	SMSCAddr string `name:"smsc-addr" default:"127.0.0.1:2775" placeholder:"HOST:PORT" help:"Where the simulated SMSC speaks SMPP; port 0 picks a free one."`
+}
+
+// stdio is what a command reads and writes.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// The exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// execute runs one command line and gives its exit code. ctx ends the command.
+func execute(ctx context.Context, args []string, std *stdio) int {
+	exited := -1
+	parser, err := kong.New(&cli{},
+		kong.Name("smsbridge"),
+		kong.Description("Write to phones from the messenger that you already use. Start with `smsbridge demo`."),
+		kong.UsageOnError(),
+		kong.Writers(std.out, std.err),
+		kong.Exit(func(code int) { exited = code }), // --help; the caller exits
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(std),
+	)
+	if err != nil {
+		return fail(std, err)
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(std.err, "smsbridge: %v\nTry `smsbridge --help`.\n", err)
+		return exitUsage
+	}
+	if err := command.Run(); err != nil {
+		return fail(std, err)
+	}
+	return exitOK
+}
+
+// fail says what went wrong. The problems of a configuration have lines of their own.
+func fail(std *stdio, err error) int {
+	var wrong *configs.Error
+	if errors.As(err, &wrong) {
+		fmt.Fprintf(std.err, "%v\n\n%s\n", wrong, count(len(wrong.Problems), "problem")+", nothing was started or changed")
+		return exitFailed
+	}
+	fmt.Fprintf(std.err, "smsbridge: %v\n", err)
+	return exitFailed
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"smsbridge/ops"
+)
+
+// opsClient are the flags of the commands that ask a running daemon.
+type opsClient struct {
+	Ops  string `default:"http://127.0.0.1:9090" env:"SMSBRIDGE_OPS" placeholder:"URL" help:"Where the daemon's ops listener is (ops.listen)."`
+	JSON bool   `name:"json" help:"Print what the daemon answers, for programs."`
+}
+
+// maxAnswer bounds an answer of the daemon in bytes.
+const maxAnswer = 16 << 20
+
+// get asks the daemon for path. It prints the answer where the flags ask for JSON,
+// and otherwise reads it into answer and tells so.
+func (c opsClient) get(ctx context.Context, std *stdio, path string, query url.Values, answer any) (read bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	target := strings.TrimSuffix(c.Ops, "/") + path + "?" + query.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return false, fmt.Errorf("%q is not a URL such as http://127.0.0.1:9090: mend --ops or SMSBRIDGE_OPS", c.Ops)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return false, fmt.Errorf("no daemon answers at %s: is it running, and is that its ops.listen? --ops or SMSBRIDGE_OPS says where to ask (%w)", c.Ops, cause(err))
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return false, fmt.Errorf("the daemon at %s broke off its answer: %w", c.Ops, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		var problem ops.Problem
+		if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
+			return false, fmt.Errorf("what answers at %s is no smsbridge: it says %s", c.Ops, response.Status)
+		}
+		return false, fmt.Errorf("%s", problem.Detail)
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return false, fmt.Errorf("what answers at %s is no smsbridge, or another version of it: %w", c.Ops, err)
+	}
+	if c.JSON {
+		_, err := std.out.Write(body)
+		return false, err
+	}
+	return true, nil
+}
+
+// cause leaves out the request that failed: the address that was looked up is in it.
+func cause(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
+	}
+	return err
+}

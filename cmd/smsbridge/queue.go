@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"smsbridge/ops"
+)
+
+// QueueCmd is `smsbridge queue`.
+type QueueCmd struct {
+	Ls QueueLsCmd `cmd:"" help:"How much waits in each stage, and for how long."`
+}
+
+// QueueLsCmd is `smsbridge queue ls`.
+type QueueLsCmd struct {
+	opsClient
+}
+
+// Run prints one line for each stage.
+func (c *QueueLsCmd) Run(ctx context.Context, std *stdio) error {
+	var queue ops.Queue
+	if read, err := c.get(ctx, std, "/admin/v1/queue", nil, &queue); err != nil || !read {
+		return err
+	}
+	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "STAGE\tMESSAGES\tSIZE\tLIMIT\tOLDEST")
+	for _, s := range queue.Stages {
+		limit, oldest := "none", "-"
+		if s.MaxBytes > 0 {
+			limit = sizeOf(s.MaxBytes)
+		}
+		if s.Messages > 0 {
+			oldest = (time.Duration(s.OldestAgeSeconds) * time.Second).String()
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", s.Stage, s.Messages, sizeOf(s.Bytes), limit, oldest)
+	}
+	return w.Flush()
+}
+
+// sizeOf writes a size for people.
+func sizeOf(n uint64) string {
+	const step = 1024
+	if n < step {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n), -1
+	for value >= step && unit < 3 {
+		value /= step
+		unit++
+	}
+	return fmt.Sprintf("%.1f %ciB", value, "KMGT"[unit])
+}

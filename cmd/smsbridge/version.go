@@ -1,0 +1,25 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// VersionCmd is `smsbridge version`.
+type VersionCmd struct{}
+
+// Run prints the version, and what it was built with.
+func (*VersionCmd) Run(std *stdio) error {
+	_, err := fmt.Fprintf(std.out, "smsbridge %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// version is what the Go tool noted about the build: a tag, a commit, or (devel).
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
