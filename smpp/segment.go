@@ -29,12 +29,13 @@ const (
 	unitsAlone, unitsJoined     = 70, 67
 )
 
-// Errors of [Split], [Count] and so of a Carrier's Segments.
+// Errors of [Split], [Count] and so of a Carrier's Segments. People read them, so they
+// do not begin with the name of this room.
 var (
 	// ErrText: the text is not valid UTF-8 and so cannot be sent as it is.
-	ErrText = errors.New("smpp: the text is not valid Unicode (UTF-8); send it again as plain text")
+	ErrText = errors.New("the text is not valid Unicode (UTF-8); send it again as plain text")
 	// ErrTooLong: the text needs more segments than are allowed.
-	ErrTooLong = errors.New("smpp: the text is too long")
+	ErrTooLong = errors.New("the text is too long")
 )
 
 // Segment is one short message of a text: what goes into esm_class, data_coding and
