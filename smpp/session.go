@@ -246,6 +246,10 @@ func (s *Session) stopLocked() {
 	}
 }
 
+// Closing is closed when the Session gives no more window slots: it drains, the peer
+// unbinds, or it has ended.
+func (s *Session) Closing() <-chan struct{} { return s.closing }
+
 // Done is closed when the Session has ended.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
