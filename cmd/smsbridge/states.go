@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"smsbridge/addressing"
+	"smsbridge/ops"
+)
+
+// This file tells the operator's listener how the rooms are, in its words.
+
+func (d *app) depths(ctx context.Context) ([]ops.QueueDepth, error) {
+	depths, err := d.store.Depths(ctx)
+	all := make([]ops.QueueDepth, len(depths))
+	for i, q := range depths {
+		all[i] = ops.QueueDepth{
+			Stage: q.Stage, Messages: q.Messages, Bytes: q.Bytes, OldestAt: q.OldestAt, MaxBytes: uint64(max(0, q.MaxBytes)),
+		}
+	}
+	return all, err
+}
+
+func (d *app) stageStats() []ops.StageStats {
+	stats := d.store.Stats()
+	var all []ops.StageStats
+	for _, stage := range slices.Sorted(maps.Keys(stats)) {
+		s := stats[stage]
+		all = append(all, ops.StageStats{
+			Stage: stage, Published: s.Published, Acked: s.Acked, Retried: s.Retried, Panics: s.Panics, Dead: s.Dead,
+		})
+	}
+	return all
+}
+
+func (d *app) linkStates() []ops.LinkState {
+	states := d.links.Status()
+	all := make([]ops.LinkState, len(states))
+	for i, s := range states {
+		all[i] = ops.LinkState{
+			Name: s.Name, Account: s.Account, Status: string(s.Status), Since: s.Since,
+			Window: s.Window, InUse: s.WindowUsed, Binds: s.Binds, LastError: s.LastError,
+		}
+	}
+	return all
+}
+
+// messengerStates leaves out the web messenger: it has no connection that could break.
+func (d *app) messengerStates() []ops.MessengerState {
+	if d.xmpp == nil {
+		return nil
+	}
+	s := d.xmpp.State()
+	return []ops.MessengerState{{Network: addressing.NetworkXMPP, Connected: s.Connected, Since: s.Since, LastError: s.LastError}}
+}

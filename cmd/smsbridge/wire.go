@@ -1,0 +1,117 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"smsbridge/addressing"
+	"smsbridge/bridge"
+	"smsbridge/configs"
+	"smsbridge/messenger/web"
+	"smsbridge/messenger/xmpp"
+	"smsbridge/queue"
+	"smsbridge/smpp"
+)
+
+// This file says the configuration in the words of each room.
+
+// room is a logger that names a room.
+func room(log zerolog.Logger, name string) zerolog.Logger {
+	return log.With().Str("room", name).Logger()
+}
+
+func queueConfig(cfg *configs.Config, log zerolog.Logger) queue.Config {
+	q := cfg.Queue
+	c := queue.Config{
+		URL: q.URL, CredsFile: q.CredentialsFile, Replicas: q.Replicas, Durability: queue.Durability(q.Durability), Listen: q.Listen,
+		MTMaxBytes: int64(q.MaxBytes.MT), MOMaxBytes: int64(q.MaxBytes.MO), OUTMaxBytes: int64(q.MaxBytes.OUT),
+		LogMaxBytes: int64(q.MaxBytes.Log), MinFree: int64(q.MinFree),
+		SentFor: q.Keep.Journal, LogFor: q.Keep.Log, DeadFor: q.Keep.Dead, Logger: room(log, "queue"),
+	}
+	if q.URL == "" {
+		c.Dir = filepath.Join(cfg.DataDir, "queue")
+	}
+	return c
+}
+
+func bookConfig(cfg *configs.Config) addressing.Config {
+	c := addressing.Config{Pool: cfg.Numbers.Pool, Inbox: cfg.Numbers.Inbox, Dedicated: make(map[addressing.Number]addressing.Handle)}
+	for _, d := range cfg.Numbers.Dedicated {
+		c.Dedicated[d.Number] = d.Handle
+	}
+	return c
+}
+
+func hubConfig(cfg *configs.Config, log zerolog.Logger, networks map[string]bridge.Messenger) bridge.Config {
+	return bridge.Config{
+		Region: cfg.Numbers.Region, Validity: cfg.MT.Validity, MaxSegments: cfg.MT.MaxSegments, ResendUnknown: cfg.MT.ResendUnknown,
+		PartsWait: cfg.MO.PartsWait, NobodyReply: cfg.MO.NobodyReply, Networks: networks, Logger: room(log, "bridge"),
+	}
+}
+
+func linkConfig(s configs.SMSC, drain time.Duration, log zerolog.Logger, store func(context.Context, bridge.MO) error) smpp.LinkConfig {
+	return smpp.LinkConfig{
+		Name: s.Name, Account: s.Account, Addr: s.Address, TLS: s.TLS, Bind: smpp.BindMode(s.Bind),
+		SystemID: s.SystemID, Password: s.Password.Reveal(), SystemType: s.SystemType, Window: s.Window, Rate: s.Rate,
+		ResponseTimeout: s.ResponseTimeout, EnquireInterval: s.EnquireInterval, DrainTimeout: drain / 2,
+		Store: store, Logger: room(log, "smpp").With().Str("link", s.Name).Str("smsc", s.Account).Logger(),
+	}
+}
+
+func newReader(cfg *configs.Config) *smpp.Reader {
+	r := &smpp.Reader{Region: cfg.Numbers.Region, Accounts: make(map[string]smpp.ReadConfig)}
+	for _, s := range cfg.SMSCs {
+		r.Accounts[s.Account] = smpp.ReadConfig{Alphabet: smpp.Alphabet(s.DefaultAlphabet), Country: s.CountryCode}
+	}
+	return r
+}
+
+func xmppConfig(cfg *configs.Config, log zerolog.Logger, hub *bridge.Hub) xmpp.Config {
+	return xmpp.Config{
+		Server: cfg.XMPP.Server, Domain: cfg.XMPP.Domain, Secret: cfg.XMPP.Secret.Reveal(), Allow: cfg.XMPP.Allow,
+		Region: cfg.Numbers.Region, Hub: hub, Version: version(), Logger: room(log, "xmpp"),
+	}
+}
+
+func webConfig(cfg *configs.Config, log zerolog.Logger, hub *bridge.Hub, store *queue.Store) web.Config {
+	c := web.Config{
+		Insecure: cfg.Web.Insecure, BehindTLS: cfg.Web.BehindTLS, Hub: hub, Stories: store, History: store, Log: store,
+		Region: cfg.Numbers.Region, Logger: room(log, "web"),
+	}
+	for _, u := range cfg.Web.Users {
+		c.Users = append(c.Users, web.User{Name: u.Name, PasswordHash: u.PasswordHash.Reveal()})
+	}
+	for _, t := range cfg.Web.Tokens {
+		c.Tokens = append(c.Tokens, web.Token{User: t.User, Hash: t.Hash})
+	}
+	return c
+}
+
+// sessionKeyFile signs the web messenger's cookies. It outlives a restart, so that a
+// restart signs nobody out.
+const sessionKeyFile = "web-session.key"
+
+func sessionKey(dir string) ([]byte, error) {
+	path := filepath.Join(dir, sessionKeyFile)
+	key, err := os.ReadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
+			return nil, fmt.Errorf("data_dir: cannot read the key of the web sessions: %w", err)
+		}
+		return key, nil
+	}
+	key = []byte(rand.Text() + rand.Text())
+	if err := cmp.Or(os.MkdirAll(dir, 0o700), os.WriteFile(path, key, 0o600)); err != nil {
+		return nil, fmt.Errorf("data_dir: cannot store the key of the web sessions: %w", err)
+	}
+	return key, nil
+}
