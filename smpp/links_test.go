@@ -1,0 +1,419 @@
+package smpp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"smsbridge/addressing"
+	"smsbridge/bridge"
+	"smsbridge/smpp"
+)
+
+var phone = addressing.MustParseMSISDN("+33612345678")
+
+func submission(id, text string) bridge.Submission {
+	return bridge.Submission{ID: id, Number: addressing.MustParseNumber("+33700000001"), Phone: phone, Text: text}
+}
+
+func newLinks(t *testing.T, links ...*smpp.Link) *smpp.Links {
+	t.Helper()
+	ls, err := smpp.NewLinks(smpp.LinksConfig{Links: links, MaxSegments: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ls
+}
+
+// onePeer is Links over one bound link, with the SMSC's end of it.
+func onePeer(t *testing.T, change func(*smpp.LinkConfig)) (*smpp.Links, *peer) {
+	t.Helper()
+	l := listen(t)
+	cfg := quick(l.Addr().String())
+	cfg.Account = "account"
+	cfg.DrainTimeout = time.Millisecond
+	if change != nil {
+		change(&cfg)
+	}
+	ls := newLinks(t, newLink(t, cfg))
+	start(t, ls)
+	return ls, bindPeer(t, l)
+}
+
+func submit(ctx context.Context, ls *smpp.Links, s bridge.Submission) <-chan bridge.Result {
+	done := make(chan bridge.Result, 1)
+	go func() { done <- ls.Submit(ctx, s) }()
+	return done
+}
+
+func TestSubmitFields(t *testing.T) {
+	ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.ServiceType = "CMT" })
+	paris := time.FixedZone("Paris", 3600)
+	tests := []struct {
+		number  string
+		source  bridge.Address
+		expires time.Time
+		period  string
+	}{
+		{"+33700000001", bridge.Address{TON: 1, NPI: 1, Addr: "33700000001"}, time.Date(2026, 11, 22, 18, 5, 9, 700_000_000, paris), "261122170509700+"},
+		{"36180;phone-context=+33", bridge.Address{TON: 3, NPI: 0, Addr: "36180"}, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), "270101000000000+"},
+		{"Acme", bridge.Address{TON: 5, NPI: 0, Addr: "Acme"}, time.Time{}, ""},
+		{"", bridge.Address{}, time.Time{}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.number, func(t *testing.T) {
+			s := submission("m", "Bonjour")
+			s.Number = addressing.Number{}
+			if test.number != "" {
+				s.Number = addressing.MustParseNumber(test.number)
+			}
+			s.ExpiresAt = test.expires
+			attempts := 0
+			s.Attempt = func(_ context.Context, link, account string) error {
+				if attempts++; link != "one" || account != "account" {
+					t.Errorf("attempt over %s of %s", link, account)
+				}
+				return nil
+			}
+			done := submit(testContext(t), ls, s)
+			asked := p.expect(smpp.SubmitSM)
+			want := &smpp.Short{
+				ServiceType: "CMT", Source: test.source, Destination: bridge.Address{TON: 1, NPI: 1, Addr: "33612345678"},
+				Validity: test.period, RegisteredDelivery: 1, Body: []byte("Bonjour"),
+			}
+			if diff := cmp.Diff(want, asked.Short); diff != "" {
+				t.Error(diff)
+			}
+			p.send(answerWithID(asked, "3b5c"))
+			got := receive(t, done, "the result")
+			if diff := cmp.Diff(bridge.Result{Link: "one", Account: "account", Total: 1, SMSCIDs: []string{"3b5c"}, Outcome: bridge.OutcomeSent}, got); diff != "" {
+				t.Error(diff)
+			}
+			if attempts != 1 {
+				t.Errorf("%d attempts", attempts)
+			}
+		})
+	}
+	if st := ls.Stats()[0]; st.Submits[bridge.OutcomeSent] != uint64(len(tests)) || st.Segments != uint64(len(tests)) {
+		t.Errorf("counted %+v", st)
+	}
+}
+
+// Segments go in order, one after the other, and none after one that was refused; a
+// later submit takes up where it ended, without a second begin.
+func TestSubmitSegments(t *testing.T) {
+	ls, p := onePeer(t, nil)
+	long := submission("long", strings.Repeat("0123456789", 40)) // three segments
+	attempts := 0
+	long.Attempt = func(context.Context, string, string) error { attempts++; return nil }
+	done := submit(testContext(t), ls, long)
+	first := p.expect(smpp.SubmitSM)
+	p.barrier() // the second does not come before the answer
+	p.send(answerWithID(first, "a"))
+	p.send(p.expect(smpp.SubmitSM).Answer(smpp.StatusSysErr))
+	got := receive(t, done, "the result")
+	if got.Outcome != bridge.OutcomeTemporary || got.Total != 3 || fmt.Sprint(got.SMSCIDs) != "[a]" || got.Status != 8 || got.StatusName != "ESME_RSYSERR" ||
+		got.Detail != "the operator has a technical problem (ESME_RSYSERR, 0x08)" {
+		t.Errorf("got %+v", got)
+	}
+	p.barrier() // no third segment
+	long.Done, long.Link = got.SMSCIDs, got.Link
+	done = submit(testContext(t), ls, long)
+	for i := byte(2); i <= 3; i++ {
+		asked := p.expect(smpp.SubmitSM)
+		if asked.Short.ESMClass != smpp.ESMUDH || asked.Short.Body[5] != i || asked.Short.Body[3] != first.Short.Body[3] {
+			t.Errorf("segment %d is %x", i, asked.Short.Body)
+		}
+		p.send(answerWithID(asked, string('a'+i-1)))
+	}
+	if got := receive(t, done, "the result"); got.Outcome != bridge.OutcomeSent || fmt.Sprint(got.SMSCIDs) != "[a b c]" {
+		t.Errorf("got %+v", got)
+	}
+	if attempts != 2 {
+		t.Errorf("%d attempts", attempts)
+	}
+	long.Done = []string{"a", "b", "c"}
+	if got := ls.Submit(testContext(t), long); got.Outcome != bridge.OutcomeSent || len(got.SMSCIDs) != 3 || got.Account != "account" {
+		t.Errorf("all done: %+v", got)
+	}
+}
+
+func TestSubmitOutcomes(t *testing.T) {
+	tests := []struct {
+		name    string
+		answer  func(p *peer, asked *smpp.PDU)
+		outcome bridge.Outcome
+		detail  string
+	}{
+		{"refused number", statusAnswer(smpp.StatusInvDstAdr), bridge.OutcomePermanent, "the operator refused the number (ESME_RINVDSTADR, 0x0B)"},
+		{"a code that nobody knows", statusAnswer(0x94), bridge.OutcomePermanent, "the operator refused the message with code 0x94"},
+		{"by the account's own table", statusAnswer(0x22), bridge.OutcomeTemporary, "the operator refused the message with code 0x22"},
+		{"throttled", statusAnswer(smpp.StatusThrottled), bridge.OutcomeThrottled, "the operator asks us to send more slowly (ESME_RTHROTTLED, 0x58)"},
+		{"nack", func(p *peer, asked *smpp.PDU) {
+			p.send(&smpp.PDU{Command: smpp.GenericNack, Status: smpp.StatusInvCmdLen, Sequence: asked.Sequence})
+		}, bridge.OutcomePermanent, "the operator refused the message (ESME_RINVCMDLEN, 0x02)"},
+		{"not bound, says the SMSC", statusAnswer(smpp.StatusInvBndSts), bridge.OutcomeTemporary, "the connection to the operator is not ready (ESME_RINVBNDSTS, 0x04)"},
+		{"no answer", func(*peer, *smpp.PDU) {}, bridge.OutcomeUnknown, "the message was handed to the operator, and no answer came"},
+		{"the link falls", func(p *peer, _ *smpp.PDU) { p.conn.Close() }, bridge.OutcomeUnknown, "the message was handed to the operator, and no answer came"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			ls, p := onePeer(t, func(c *smpp.LinkConfig) {
+				c.ResponseTimeout = 100 * time.Millisecond
+				c.Statuses = map[smpp.Status]smpp.Class{0x22: smpp.ClassTemporary}
+			})
+			done := submit(testContext(t), ls, submission("m", "hi"))
+			test.answer(p, p.expect(smpp.SubmitSM))
+			got := receive(t, done, "the result")
+			if got.Outcome != test.outcome || got.Detail != test.detail || got.Err == nil || len(got.SMSCIDs) != 0 {
+				t.Errorf("got %+v", got)
+			}
+			if n := ls.Stats()[0].Submits[test.outcome]; n != 1 {
+				t.Errorf("counted %d", n)
+			}
+		})
+	}
+}
+
+func statusAnswer(status smpp.Status) func(*peer, *smpp.PDU) {
+	return func(p *peer, asked *smpp.PDU) { p.send(asked.Answer(status)) }
+}
+
+// What fails before the first octet is never written, and gives its slot back.
+func TestSubmitNotWritten(t *testing.T) {
+	ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.Window = 1 })
+	failing := submission("m", "hi")
+	failing.Attempt = func(context.Context, string, string) error { return bridge.ErrConflict }
+	got := ls.Submit(testContext(t), failing)
+	if got.Outcome != bridge.OutcomeNotWritten || !errors.Is(got.Err, bridge.ErrConflict) {
+		t.Errorf("got %+v", got)
+	}
+	done := submit(testContext(t), ls, submission("m", "hi"))
+	asked := p.expect(smpp.SubmitSM)
+	ctx, cancel := context.WithCancel(testContext(t))
+	waiting := submit(ctx, ls, submission("n", "hi"))
+	cancel()
+	got = receive(t, waiting, "the one that gave up")
+	if got.Outcome != bridge.OutcomeNotWritten || !errors.Is(got.Err, context.Canceled) || got.Total != 1 {
+		t.Errorf("got %+v", got)
+	}
+	p.send(answerWithID(asked, "id"))
+	if got := receive(t, done, "the first"); got.Outcome != bridge.OutcomeSent {
+		t.Errorf("got %+v", got)
+	}
+	p.barrier()
+	if st := ls.Status()[0]; st.WindowUsed != 0 || ls.Waiting() != 0 {
+		t.Errorf("state %+v, %d waiting", st, ls.Waiting())
+	}
+}
+
+func TestSubmitUnsendable(t *testing.T) {
+	ls := newLinks(t)
+	for name, text := range map[string]string{"empty": "", "not UTF-8": "a\xff", "too long": strings.Repeat("x", 10_000)} {
+		t.Run(name, func(t *testing.T) {
+			if got := ls.Submit(testContext(t), submission("m", text)); got.Outcome != bridge.OutcomePermanent || got.Detail == "" || got.Err == nil {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+	if n, err := ls.Segments("é€"); n != 1 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+}
+
+// After a throttle answer the link is silent for a while, and what was throttled goes
+// before those that came while it was.
+func TestThrottled(t *testing.T) {
+	ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.Window = 1 })
+	done := submit(testContext(t), ls, submission("throttled", "first"))
+	asked := p.expect(smpp.SubmitSM)
+	later := submit(testContext(t), ls, submission("later", "second"))
+	waitFor(t, ls, 1)
+	p.send(asked.Answer(smpp.StatusThrottled))
+	if got := receive(t, done, "the refusal"); got.Outcome != bridge.OutcomeThrottled {
+		t.Fatalf("got %+v", got)
+	}
+	if st := ls.Status()[0]; st.Status != smpp.LinkPaused {
+		t.Errorf("state %+v", st)
+	}
+	again := submission("throttled", "first")
+	again.First = true
+	began := time.Now()
+	retried := submit(testContext(t), ls, again)
+	for _, want := range []string{"first", "second"} {
+		asked := p.expect(smpp.SubmitSM)
+		if string(asked.Short.Body) != want {
+			t.Errorf("%s came, not %s", asked.Short.Body, want)
+		}
+		p.send(answerWithID(asked, want))
+	}
+	if took := time.Since(began); took < 100*time.Millisecond {
+		t.Errorf("the link paused for %s", took)
+	}
+	receive(t, retried, "the first")
+	receive(t, later, "the second")
+	if st := ls.Status()[0]; st.Status != smpp.LinkBound {
+		t.Errorf("state %+v", st)
+	}
+}
+
+// waitFor waits until n submissions wait for a link.
+func waitFor(t *testing.T, ls *smpp.Links, n int) {
+	t.Helper()
+	eventually(t, tick, func() bool { return ls.Waiting() == n }, fmt.Sprint(n, " waiting"))
+}
+
+// tick paces a look at something that has no event of its own.
+func tick() <-chan struct{} {
+	ch := make(chan struct{})
+	time.AfterFunc(time.Millisecond, func() { close(ch) })
+	return ch
+}
+
+func TestWaitersGoInOrder(t *testing.T) {
+	ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.Window = 1 })
+	submit(testContext(t), ls, submission("0", "0"))
+	asked := p.expect(smpp.SubmitSM)
+	for i := 1; i <= 5; i++ {
+		s := submission(fmt.Sprint(i), fmt.Sprint(i))
+		s.First = i > 3
+		submit(testContext(t), ls, s)
+		waitFor(t, ls, i)
+	}
+	var order string
+	for range 5 {
+		p.send(answerWithID(asked, "id"))
+		asked = p.expect(smpp.SubmitSM)
+		order += string(asked.Short.Body)
+	}
+	p.send(answerWithID(asked, "id"))
+	if order != "45123" {
+		t.Errorf("they went in the order %s", order)
+	}
+}
+
+// twoLinks are two links of one account, not bound yet, and their SMSCs.
+func twoLinks(t *testing.T, account1, account2 string) (ls *smpp.Links, l1, l2 net.Listener) {
+	t.Helper()
+	l1, l2 = listen(t), listen(t)
+	one, two := quick(l1.Addr().String()), quick(l2.Addr().String())
+	one.Account, two.Account, two.Name = account1, account2, "two"
+	one.Window, two.Window = 1, 1
+	one.DrainTimeout, two.DrainTimeout = time.Millisecond, time.Millisecond
+	ls = newLinks(t, newLink(t, one), newLink(t, two))
+	start(t, ls)
+	return ls, l1, l2
+}
+
+func TestFailover(t *testing.T) {
+	ls, l1, l2 := twoLinks(t, "a", "a")
+	done := submit(testContext(t), ls, submission("m", "to the second, for the first is not bound"))
+	p2 := bindPeer(t, l2)
+	p2.send(answerWithID(p2.expect(smpp.SubmitSM), "x"))
+	if got := receive(t, done, "the result"); got.Link != "two" {
+		t.Errorf("got %+v", got)
+	}
+	p1 := bindPeer(t, l1)
+	eventually(t, tick, func() bool { return ls.Status()[0].Status == smpp.LinkBound }, "the first link")
+	done = submit(testContext(t), ls, submission("m", "to the first"))
+	p1.send(answerWithID(p1.expect(smpp.SubmitSM), "y"))
+	if got := receive(t, done, "the result"); got.Link != "one" {
+		t.Errorf("got %+v", got)
+	}
+	p1.conn.Close()
+	eventually(t, tick, func() bool { return ls.Status()[0].Status != smpp.LinkBound }, "the fall of the first link")
+	done = submit(testContext(t), ls, submission("m", "to the second again"))
+	p2.send(answerWithID(p2.expect(smpp.SubmitSM), "z"))
+	if got := receive(t, done, "the result"); got.Link != "two" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// The rest of a message goes by the link of its beginning, or its account.
+func TestRestIsPinned(t *testing.T) {
+	rest := submission("m", strings.Repeat("0123456789", 20))
+	rest.Done = []string{"a"}
+	rest.Link = "two"
+	for _, test := range []struct {
+		name, account1 string
+		bound          int // which link is bound
+		taken          bool
+	}{
+		{"its own link", "a", 2, true},
+		{"another link of the account", "b", 1, true},
+		{"a link of another account", "a", 1, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ls, l1, l2 := twoLinks(t, test.account1, "b")
+			l := l1
+			if test.bound == 2 {
+				l = l2
+			}
+			p := bindPeer(t, l)
+			eventually(t, tick, func() bool { return ls.Status()[test.bound-1].Status == smpp.LinkBound }, "the link")
+			ctx, cancel := context.WithCancel(testContext(t))
+			defer cancel()
+			done := submit(ctx, ls, rest)
+			if !test.taken {
+				waitFor(t, ls, 1)
+				p.barrier()
+				cancel()
+				if got := receive(t, done, "the result"); got.Outcome != bridge.OutcomeNotWritten {
+					t.Errorf("got %+v", got)
+				}
+				return
+			}
+			p.send(answerWithID(p.expect(smpp.SubmitSM), "b"))
+			if got := receive(t, done, "the result"); fmt.Sprint(got.SMSCIDs) != "[a b]" {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// A stop waits for the answer to what was written, and takes nothing new.
+func TestStopDrains(t *testing.T) {
+	l := listen(t)
+	link := newLink(t, quick(l.Addr().String()))
+	ls := newLinks(t, link)
+	stop := start(t, ls)
+	p := bindPeer(t, l)
+	done := submit(testContext(t), ls, submission("m", "hi"))
+	asked := p.expect(smpp.SubmitSM)
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); stop() }()
+	waitStatus(t, link, smpp.LinkDown)
+	ctx, cancel := context.WithCancel(testContext(t))
+	late := submit(ctx, ls, submission("n", "late"))
+	waitFor(t, ls, 1)
+	p.send(answerWithID(asked, "id"))
+	if got := receive(t, done, "the result"); got.Outcome != bridge.OutcomeSent {
+		t.Errorf("got %+v", got)
+	}
+	p.send(p.expect(smpp.Unbind).Answer(smpp.StatusOK))
+	<-stopped
+	cancel()
+	if got := receive(t, late, "the late one"); got.Outcome != bridge.OutcomeNotWritten {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A rate limit counts segments.
+func TestRate(t *testing.T) {
+	ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.Rate = 20 })
+	began := time.Now()
+	done := submit(testContext(t), ls, submission("long", strings.Repeat("0123456789", 40)))
+	for range 3 {
+		p.send(answerWithID(p.expect(smpp.SubmitSM), "id"))
+	}
+	receive(t, done, "the result")
+	if took := time.Since(began); took < 90*time.Millisecond {
+		t.Errorf("three segments at 20 a second took %s", took)
+	}
+}
