@@ -131,3 +131,16 @@ func TestForeignStores(t *testing.T) {
 		})
 	}
 }
+
+func TestWrongToken(t *testing.T) {
+	s := open(t, t.TempDir(), listen, func(c *queue.Config) { c.Token = "right" })
+	_, err := queue.Open(t.Context(), queue.Config{URL: "nats://" + s.Addr(), Token: "wrong"})
+	if err == nil || !strings.Contains(err.Error(), "refuses the credentials") {
+		t.Errorf("got %v", err)
+	}
+	beside, err := queue.Open(t.Context(), queue.Config{URL: "nats://" + s.Addr(), Token: "right"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, beside.Close(), nil)
+}

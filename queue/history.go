@@ -212,6 +212,9 @@ func (e *followError) Error() string { return e.err.Error() }
 
 // follow calls fn from after on, which it moves along, until something breaks.
 func (s *Store) follow(ctx context.Context, h addressing.Handle, after *uint64, fn func(uint64, bridge.Entry) error) error {
+	// Nothing waits out its timeout for an answer that went with the old connection.
+	ctx, cancel := s.link.until(ctx)
+	defer cancel()
 	c, err := s.js.OrderedConsumer(ctx, streamLog, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{handleSubject(h) + ".>"},
 		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,

@@ -27,7 +27,7 @@ const maxStore = 1 << 60
 // embedded is the NATS server within the daemon, and the lock on its directory.
 type embedded struct {
 	server *server.Server
-	dir    *os.File // the data directory: for syncfs and statfs
+	dir    *os.File // the store's directory, which may be a mount: for syncfs and statfs
 	lock   *os.File
 }
 
@@ -41,9 +41,9 @@ func startServer(cfg Config) (*embedded, error) {
 	if e.lock, err = lockDir(cfg.Dir); err != nil {
 		return nil, err
 	}
-	if e.dir, err = os.Open(cfg.Dir); err != nil {
+	if e.dir, err = openDir(storeDir(cfg)); err != nil {
 		e.unlock()
-		return nil, fmt.Errorf("queue: the data directory cannot be read: %w", err)
+		return nil, fmt.Errorf("queue: the data directory cannot be used: %w", err)
 	}
 	log := &serverLog{log: cfg.Logger.With().Str("component", "nats_server").Logger(), fatal: make(chan string, 1)}
 	if e.server, err = server.NewServer(serverOptions(cfg)); err != nil {
@@ -87,13 +87,22 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
+func storeDir(cfg Config) string { return filepath.Join(cfg.Dir, "nats") }
+
+func openDir(path string) (*os.File, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, err
+	}
+	return os.Open(path)
+}
+
 func serverOptions(cfg Config) *server.Options {
 	o := &server.Options{
 		ServerName:             "smsbridge",
 		DontListen:             true,
 		NoSigs:                 true, // signals are the daemon's
 		JetStream:              true,
-		StoreDir:               filepath.Join(cfg.Dir, "nats"),
+		StoreDir:               storeDir(cfg),
 		JetStreamMaxStore:      maxStore,
 		JetStreamMaxMemory:     256 << 20, // for consumers of the history only
 		DisableJetStreamBanner: true,

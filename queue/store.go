@@ -2,13 +2,9 @@ package queue
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -111,73 +107,6 @@ func (s *Store) open(ctx context.Context) error {
 	return s.commit.Wait(ctx)
 }
 
-// connect waits for the server until ctx ends.
-func (s *Store) connect(ctx context.Context) error {
-	connected := make(chan struct{})
-	var once sync.Once
-	opts := []nats.Option{
-		nats.Name("smsbridge"),
-		nats.MaxReconnects(-1),
-		nats.ReconnectWait(250 * time.Millisecond),
-		nats.RetryOnFailedConnect(true),
-		nats.ConnectHandler(func(*nats.Conn) { once.Do(func() { close(connected) }) }),
-		nats.ReconnectHandler(func(*nats.Conn) {
-			once.Do(func() { close(connected) })
-			s.link.renew()
-			s.log.Info().Msg("queue: connected to NATS again")
-		}),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if !s.closed.Load() {
-				s.log.Warn().Err(err).Msg("queue: lost the connection to NATS; connecting again")
-			}
-		}),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			s.log.Warn().Err(err).Msg("queue: NATS client")
-		}),
-	}
-	if s.cfg.CredsFile != "" {
-		opts = append(opts, nats.UserCredentials(s.cfg.CredsFile))
-	}
-	if s.cfg.Token != "" {
-		opts = append(opts, nats.Token(s.cfg.Token))
-	}
-	where := s.cfg.URL
-	if s.server != nil {
-		opts = append(opts, nats.InProcessServer(s.server.server))
-		where = nats.DefaultURL // not used
-	}
-	nc, err := nats.Connect(where, opts...)
-	if err != nil {
-		return fmt.Errorf("queue: connect to NATS at %s: %w", redacted(where), err)
-	}
-	s.nc = nc
-	select {
-	case <-connected:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("queue: no NATS server answers at %s (%w): check the address, the credentials and that it runs",
-			redacted(where), errors.Join(nc.LastError(), ctx.Err()))
-	}
-}
-
-// redacted is a list of URLs without their passwords.
-func redacted(urls string) string {
-	list := strings.Split(urls, ",")
-	for i, one := range list {
-		u, err := url.Parse(strings.TrimSpace(one))
-		switch {
-		case err != nil:
-			list[i] = "(unreadable)"
-		case u.User != nil:
-			u.User = url.User("xxxxx") // a token stands where the user does
-			list[i] = u.String()
-		default:
-			list[i] = u.String()
-		}
-	}
-	return strings.Join(list, ",")
-}
-
 // Addr is where the embedded server listens for the nats command line tool; empty where
 // Config.Listen is.
 func (s *Store) Addr() string {
@@ -209,31 +138,4 @@ func (s *Store) Close() error {
 		return s.server.stop()
 	}
 	return nil
-}
-
-// linkState tells those who depend on an unbroken connection that there was a new one.
-type linkState struct {
-	mu     sync.Mutex
-	ctx    context.Context
-	cancel context.CancelFunc
-}
-
-func (l *linkState) init() { l.ctx, l.cancel = context.WithCancel(context.Background()) }
-
-// renew ends every context that until gave.
-func (l *linkState) renew() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.cancel()
-	l.init()
-}
-
-// until is ctx, which ends as well at the next reconnect.
-func (l *linkState) until(ctx context.Context) (context.Context, context.CancelFunc) {
-	l.mu.Lock()
-	link := l.ctx
-	l.mu.Unlock()
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(link, cancel)
-	return ctx, func() { stop(); cancel() }
 }
