@@ -3,6 +3,8 @@ package smsc_test
 import (
 	"errors"
 	"net"
+	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -160,6 +162,19 @@ func TestMagicEarlyReceipt(t *testing.T) {
 // The table of the documentation is the table of the program, and ordinary numbers are
 // rarely hit.
 func TestMagicTable(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := regexp.MustCompile(`(?m)^//\t(\d{5})  `).FindAllSubmatch(doc, -1)
+	if len(documented) != len(smsc.Magic()) {
+		t.Errorf("doc.go lists %d magic numbers of %d", len(documented), len(smsc.Magic()))
+	}
+	for i, m := range smsc.Magic()[:len(documented)] {
+		if got := string(documented[i][1]); got != m.Suffix {
+			t.Errorf("doc.go lists %s where the program has %s", got, m.Suffix)
+		}
+	}
 	seen := make(map[string]bool)
 	for _, m := range smsc.Magic() {
 		if len(m.Suffix) != 5 || !strings.HasPrefix(m.Suffix, "00") || m.Text == "" || seen[m.Suffix] {
