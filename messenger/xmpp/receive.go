@@ -1,0 +1,98 @@
+package xmpp
+
+import (
+	"runtime/debug"
+
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+
+	"smsbridge/addressing"
+)
+
+// receive decides what a stanza is. It runs on the reader of the stream: what may
+// take time goes to a lane.
+func (s *session) receive(r *received) {
+	switch {
+	case r.XMLName.Local == "message" && r.Type == string(stanza.ErrorMessage):
+		s.returned(r)
+	case r.XMLName.Local == "iq" && (r.Type == string(stanza.ResultIQ) || r.Type == string(stanza.ErrorIQ)):
+		s.answered(r)
+	case r.XMLName.Local == "message" && !asksForSomething(r):
+		// Chat states, receipts, markers, headlines: not for phones.
+	default:
+		s.queue(r)
+	}
+}
+
+// asksForSomething tells messages that a person wrote from those that a client sends
+// by itself.
+func asksForSomething(r *received) bool {
+	if r.Type == string(stanza.HeadlineMessage) {
+		return false
+	}
+	return r.encrypted() || len(r.Bodies) > 0 && (r.text() != "" || !r.has(nsChatStates))
+}
+
+// queue puts the stanza into its conversation's lane. Where too much waits already it
+// is refused at once: the reader must go on, and memory is bounded.
+func (s *session) queue(r *received) {
+	from, errFrom := jid.Parse(r.From)
+	to, errTo := jid.Parse(r.To)
+	if errFrom != nil || errTo != nil {
+		// Servers stamp and check addresses, so this is no person's doing. Without
+		// them nobody could be answered.
+		s.c.stats.dropped.Add(1)
+		return
+	}
+	turn := func() {
+		// A defect in the handling of one stanza costs this stanza only.
+		defer func() {
+			if p := recover(); p != nil {
+				s.c.stats.panics.Add(1)
+				s.c.log.Error().Any("panic", p).Bytes("stack", debug.Stack()).Str("stanza", r.XMLName.Local).Msg("stanza not handled")
+			}
+		}()
+		switch r.XMLName.Local {
+		case "message":
+			s.message(r, from, to)
+		case "presence":
+			s.presence(r, from, to)
+		default:
+			s.request(r, to)
+		}
+	}
+	key := from.Bare().String() + " " + to.Bare().String()
+	if r.XMLName.Local == "iq" {
+		key = "iq " + key // an answer to a ping waits for no text
+	}
+	if s.c.lanes.do(key, r.size(), turn) {
+		return
+	}
+	s.c.stats.dropped.Add(1)
+	if r.XMLName.Local == "message" {
+		s.refuse(r, newFailure(stanza.Wait, stanza.ResourceConstraint,
+			"The bridge has too many messages waiting and cannot take yours now. Try again in a minute."))
+	}
+}
+
+// person is the handle of a sender. The error is one for people.
+func person(from jid.JID) (addressing.Handle, error) {
+	return addressing.NewHandle(addressing.NetworkXMPP, from.Bare().String())
+}
+
+// phone reads the phone that an address on this component names. Where the address
+// is not the one spelling that it has, failure says which is.
+func (c *Component) phone(to jid.JID) (addressing.MSISDN, *failure) {
+	local := to.Localpart()
+	m, err := addressing.ParseMSISDN(local, c.cfg.Region)
+	switch {
+	case err != nil:
+		return m, newFailure(stanza.Modify, stanza.JIDMalformed,
+			"“"+local+"” is not a phone number. Write to an address like +33612345678@"+c.domain.String()+".")
+	case m.String() != local:
+		return m, newFailure(stanza.Modify, stanza.JIDMalformed,
+			"The message was not sent. Phone numbers are written in full here: write to "+c.address(m)+".")
+	default:
+		return m, nil
+	}
+}
