@@ -9,11 +9,11 @@ import (
 )
 
 // DispatchMT takes one message from the queue to an SMSC: it submits it, records
-// the outcome and tells the sender. It blocks until the message needs no more
-// submitting: while no link can take it, while it waits for its next attempt. It
-// returns nil when the message may leave the queue, and an error when the same message is to
-// be dispatched again: because ctx ended or the store failed. It may run for many
-// messages at once, but only for one of each [MT.Key].
+// the outcome and tells the sender. It blocks while no link can take the message. It
+// returns nil when the message may leave the queue, and an error when the same message
+// is to be dispatched again: a *[LaterError] until its next attempt, another because
+// ctx ended or the store failed. It may run for many messages at once, but only for
+// one of each [MT.Key].
 func (h *Hub) DispatchMT(ctx context.Context, m MT) error {
 	if accepted := h.accepting.empty(m.ID); accepted != nil {
 		select {
@@ -39,6 +39,9 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) error {
 			return t.end(ctx, d)
 		}
 	}
+	if now := t.now(); now.Before(t.story.NextAt) && now.Before(t.m.ExpiresAt) {
+		return t.later()
+	}
 	for {
 		d, err := t.attempt(ctx)
 		if err != nil {
@@ -53,6 +56,7 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) error {
 			if err := t.logStatus(ctx, t.story, Change{State: Accepted, At: t.now(), Detail: d.detail}); err != nil {
 				return err
 			}
+			return t.later()
 		}
 		t.leave()
 	}
@@ -97,11 +101,17 @@ func (h *Hub) take(ctx context.Context, m MT) (*turn, error) {
 	return &turn{Hub: h, m: m, story: s, rev: rev, log: h.log.With().Str("message_id", m.ID).Str("msisdn", m.Phone.Masked()).Logger()}, nil
 }
 
-// attempt waits until the message is due, submits it once and says what follows.
-func (t *turn) attempt(ctx context.Context) (decision, error) {
-	if err := sleepUntil(ctx, t.story.NextAt, t.m.ExpiresAt, t.now); err != nil {
-		return decision{}, err
+// later asks for the message when its next attempt is due, or its end.
+func (t *turn) later() error {
+	at := t.story.NextAt
+	if t.m.ExpiresAt.Before(at) {
+		at = t.m.ExpiresAt
 	}
+	return &LaterError{At: at}
+}
+
+// attempt submits the message once and says what follows.
+func (t *turn) attempt(ctx context.Context) (decision, error) {
 	if !t.now().Before(t.m.ExpiresAt) {
 		return decision{
 			step: stepEnd, state: Expired, reason: ReasonExpired,
@@ -267,23 +277,4 @@ func (t *turn) put(ctx context.Context, durable bool) error {
 	}
 	t.rev = rev
 	return nil
-}
-
-// sleepUntil waits until at, or until limit if that is earlier.
-func sleepUntil(ctx context.Context, at, limit time.Time, now func() time.Time) error {
-	if limit.Before(at) {
-		at = limit
-	}
-	wait := at.Sub(now())
-	if wait <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

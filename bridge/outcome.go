@@ -3,6 +3,7 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // State is where an MT message stands. A message ends in exactly one final state.
@@ -98,6 +99,17 @@ func (e *RefusalError) Error() string {
 
 // Unwrap gives the cause.
 func (e *RefusalError) Unwrap() error { return e.Err }
+
+// LaterError is what a Dispatch returns where the message is to be dispatched again,
+// but not before At: nothing went wrong that the queue would have to know of. Until
+// then the message holds up its own conversation and nothing else.
+type LaterError struct {
+	At time.Time
+}
+
+func (e *LaterError) Error() string {
+	return "bridge: to be dispatched again at " + e.At.UTC().Format(time.RFC3339)
+}
 
 // Errors that a store gives the hub.
 var (

@@ -231,13 +231,25 @@ func (l *lane[M]) advance(ctx context.Context, ln *line[M], term string) {
 	l.dispatch(ctx)
 }
 
-// again lets the head of a line wait for its next attempt, without its credit.
+// again lets the head of a line wait for its next attempt, without its credit: for as
+// long as the handler asks (bridge.LaterError), or longer after each failure.
 func (l *lane[M]) again(ctx context.Context, ln *line[M], m *M, err error, panicked bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running--
 	if l.stopped || ctx.Err() != nil {
 		return // it stays queued
+	}
+	h := ln.msgs[0]
+	if m != nil {
+		h.msg = m
+		l.whole++
+		l.thin(h)
+	}
+	var later *bridge.LaterError
+	if errors.As(err, &later) {
+		l.retryIn(ctx, ln, time.Until(later.At))
+		return
 	}
 	l.stats.retried.Add(1)
 	if panicked {
@@ -251,14 +263,14 @@ func (l *lane[M]) again(ctx context.Context, ln *line[M], m *M, err error, panic
 		}
 		event.Msg("queue: a message was not handled; it will be tried again")
 	}
-	h := ln.msgs[0]
-	if m != nil {
-		h.msg = m
-		l.whole++
-		l.thin(h)
-	}
 	delay := retryDelay(ln.attempts, l.s.cfg.RetryMin, l.s.cfg.RetryMax)
 	ln.attempts++
+	l.retryIn(ctx, ln, delay)
+}
+
+// retryIn makes a line ready after a delay, which may be over. Others that are ready
+// start now. The lock is held.
+func (l *lane[M]) retryIn(ctx context.Context, ln *line[M], delay time.Duration) {
 	ln.retry = time.AfterFunc(delay, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
