@@ -63,11 +63,17 @@ func (in *incoming) store(ctx context.Context, p *PDU) *PDU {
 	m := in.mo(p)
 	if err := in.link.cfg.Store(ctx, m); err != nil {
 		in.link.tally.moFailed.Add(1)
-		in.link.cfg.Logger.Warn().Err(err).Str("message_id", m.ID).
-			Msg("an MO was not stored; the SMSC is asked to send it again")
+		event := in.link.cfg.Logger.Debug()
+		if !in.link.storeFails.Swap(true) {
+			event = in.link.cfg.Logger.Warn()
+		}
+		event.Err(err).Str("message_id", m.ID).Msg("an MO was not stored; the SMSC is asked to send it again")
 		return p.Answer(StatusRxTAppn)
 	}
 	in.link.tally.moStored.Add(1)
+	if in.link.storeFails.Swap(false) {
+		in.link.cfg.Logger.Info().Msg("MO are stored again")
+	}
 	return p.Answer(StatusOK)
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -23,7 +24,10 @@ type Link struct {
 	limiter  *rate.Limiter // nil: no limit
 	counters Counters
 	tally    tally
-	onChange func() // of the Links that it belongs to; set before Run
+	onChange func()        // of the Links that it belongs to; set before Run
+	rebind   chan struct{} // asks Run to bind again
+
+	storeFails atomic.Bool // the last MO was not stored
 
 	mu      sync.Mutex
 	session *Session // nil while not bound
@@ -42,7 +46,7 @@ func NewLink(cfg LinkConfig) (*Link, error) {
 		return nil, err
 	}
 	cfg.Logger = cfg.Logger.With().Str("link", cfg.Name).Str("smsc", cfg.Addr).Logger()
-	l := &Link{cfg: cfg, status: LinkDown, since: time.Now(), changed: make(chan struct{}), onChange: func() {}}
+	l := &Link{cfg: cfg, status: LinkDown, since: time.Now(), changed: make(chan struct{}), onChange: func() {}, rebind: make(chan struct{}, 1)}
 	if cfg.Rate > 0 {
 		// A burst of one: an SMSC that counts by the tenth of a second refuses more.
 		l.limiter = rate.NewLimiter(rate.Limit(cfg.Rate), 1)
@@ -106,11 +110,20 @@ func (l *Link) connect(ctx context.Context) (bound time.Duration, err error) {
 		return 0, err
 	}
 	in.setBound()
+	select {
+	case <-l.rebind: // it meant the connection before
+	default:
+	}
 	l.setBound(s)
 	began := time.Now()
 	select {
 	case err = <-ended:
 		l.dropSession()
+	case <-l.rebind:
+		l.dropSession()
+		l.drain(ctx, s)
+		<-ended
+		err = errNotBoundThere
 	case <-ctx.Done():
 		l.dropSession()
 		l.drain(ctx, s)

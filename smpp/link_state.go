@@ -121,22 +121,11 @@ func (l *Link) tryReserve() (*Slot, bool) {
 func (l *Link) noteAnswer(class Class, sent time.Time) {
 	switch class {
 	case ClassThrottle:
-		l.mu.Lock()
-		began := l.pause.throttled(sent, time.Now())
-		wait := time.Until(l.pause.until)
-		l.mu.Unlock()
-		if began {
-			l.update(func() {})
-			l.cfg.Logger.Warn().Dur("pause", wait).Msg("the SMSC throttles us; the link pauses")
-			time.AfterFunc(wait, func() { l.update(func() {}) })
-		}
+		l.throttled(sent)
 	case ClassLink:
-		l.mu.Lock()
-		s := l.session
-		l.mu.Unlock()
-		if s != nil {
-			s.setReason(errNotBoundThere)
-			_ = s.Close() // never fails; Run binds again
+		select {
+		case l.rebind <- struct{}{}:
+		default: // it is asked already
 		}
 	case ClassOK:
 		l.mu.Lock()
@@ -144,6 +133,25 @@ func (l *Link) noteAnswer(class Class, sent time.Time) {
 		l.mu.Unlock()
 	default: // it concerns the message only
 	}
+}
+
+// throttled lets the link pause. Only the first of a row of pauses is worth a warning.
+func (l *Link) throttled(sent time.Time) {
+	l.mu.Lock()
+	first := l.pause.next == 0
+	began := l.pause.throttled(sent, time.Now())
+	wait := time.Until(l.pause.until)
+	l.mu.Unlock()
+	if !began {
+		return
+	}
+	event := l.cfg.Logger.Debug()
+	if first {
+		event = l.cfg.Logger.Warn()
+	}
+	event.Dur("pause", wait).Msg("the SMSC throttles us; the link pauses")
+	l.update(func() {})
+	time.AfterFunc(wait, func() { l.update(func() {}) })
 }
 
 var errNotBoundThere = errors.New("smpp: the SMSC says that we are not bound; binding again")

@@ -197,7 +197,11 @@ func (ls *Links) dispatch() {
 	defer ls.mu.Unlock()
 	open := slices.DeleteFunc(slices.Clone(ls.links), func(l *Link) bool { return !l.canTransmit() })
 	waiting := ls.waiters[:0]
-	for _, w := range ls.waiters {
+	for i, w := range ls.waiters {
+		if len(open) == 0 {
+			waiting = append(waiting, ls.waiters[i:]...)
+			break
+		}
 		var g grant
 		g, open = grantFrom(open, w)
 		if g.slot == nil {

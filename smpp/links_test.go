@@ -404,6 +404,33 @@ func TestStopDrains(t *testing.T) {
 	}
 }
 
+// An SMSC that says we are not bound is bound again, once the others in flight have
+// their answers.
+func TestBindsAgainWhenNotBoundThere(t *testing.T) {
+	l := listen(t)
+	cfg := quick(l.Addr().String())
+	ls := newLinks(t, newLink(t, cfg))
+	stop := start(t, ls)
+	p := bindPeer(t, l)
+	one := submit(testContext(t), ls, submission("1", "one"))
+	first := p.expect(smpp.SubmitSM)
+	two := submit(testContext(t), ls, submission("2", "two"))
+	second := p.expect(smpp.SubmitSM)
+	p.send(first.Answer(smpp.StatusInvBndSts))
+	if got := receive(t, one, "the refusal"); got.Outcome != bridge.OutcomeTemporary {
+		t.Errorf("got %+v", got)
+	}
+	eventually(t, tick, func() bool { return ls.Status()[0].Status == smpp.LinkDown }, "the end of the bind")
+	p.send(answerWithID(second, "id"))
+	if got := receive(t, two, "the other"); got.Outcome != bridge.OutcomeSent {
+		t.Errorf("got %+v", got)
+	}
+	p.send(p.expect(smpp.Unbind).Answer(smpp.StatusOK))
+	again := bindPeer(t, l)
+	eventually(t, tick, func() bool { return ls.Status()[0].Binds == 2 }, "the second bind")
+	again.unbound(stop)
+}
+
 // A rate limit counts segments.
 func TestRate(t *testing.T) {
 	ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.Rate = 20 })

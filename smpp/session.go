@@ -287,15 +287,19 @@ func (s *Session) Unbind(ctx context.Context) error {
 		return err
 	}
 	r, err := s.enqueue(Unbind, frame)
-	if err != nil {
-		return err
+	ended := s.done // the peer unbinds already: it gets its answer and closes
+	if err == nil {
+		ended = r.done
 	}
 	select {
-	case <-r.done:
-		return r.err
+	case <-ended:
 	case <-ctx.Done():
 		return fmt.Errorf("%w: unbind: %w", ErrUnknown, ctx.Err())
 	}
+	if r == nil {
+		return nil
+	}
+	return r.err
 }
 
 // Bind binds with command, one of the three bind requests, and returns the answer

@@ -369,6 +369,41 @@ func TestDrainInVain(t *testing.T) {
 	}
 }
 
+// Both ends unbind at once: each is answered, and both end well.
+func TestUnbindsCross(t *testing.T) {
+	s, p := withPeer(t, smpp.SessionConfig{})
+	unbound := make(chan error, 1)
+	go func() { unbound <- s.Unbind(testContext(t)) }()
+	asked := p.expect(smpp.Unbind)
+	p.send(&smpp.PDU{Command: smpp.Unbind, Sequence: 77})
+	p.expectAnswer(smpp.UnbindResp, smpp.StatusOK, 77)
+	p.send(asked.Answer(smpp.StatusOK))
+	if err := receive(t, unbound, "the answer"); err != nil {
+		t.Error(err)
+	}
+	receive(t, s.ended, "the end")
+}
+
+// To unbind while the peer's unbind is in hand leaves the peer its answer.
+func TestUnbindWhilePeerUnbinds(t *testing.T) {
+	release := make(chan struct{})
+	s, p := withPeer(t, smpp.SessionConfig{Handler: smpp.HandlerFunc(func(_ context.Context, _ *smpp.Session, p *smpp.PDU) *smpp.PDU {
+		<-release
+		return p.Answer(smpp.StatusOK)
+	})})
+	p.send(deliverFrom("33612345678", 8), &smpp.PDU{Command: smpp.Unbind, Sequence: 9})
+	receive(t, s.Closing(), "the unbind to be seen")
+	unbound := make(chan error, 1)
+	go func() { unbound <- s.Unbind(testContext(t)) }()
+	close(release)
+	p.expectAnswer(smpp.DeliverSMResp, smpp.StatusOK, 8)
+	p.expectAnswer(smpp.UnbindResp, smpp.StatusOK, 9)
+	p.conn.Close()
+	if err := receive(t, unbound, "the end of unbind"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestHandlerPanics(t *testing.T) {
 	counters := new(smpp.Counters)
 	_, p := withPeer(t, smpp.SessionConfig{Counters: counters, Handler: smpp.HandlerFunc(func(context.Context, *smpp.Session, *smpp.PDU) *smpp.PDU {
@@ -478,4 +513,54 @@ func TestRunEndsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	wantErr(t, smpp.NewSession(ours, smpp.SessionConfig{}).Run(ctx), context.Canceled)
+}
+
+// BenchmarkSubmit carries submits between two Sessions over loopback.
+func BenchmarkSubmit(b *testing.B) {
+	for _, window := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint("window ", window), func(b *testing.B) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer l.Close()
+			ours, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				b.Fatal(err)
+			}
+			theirs, err := l.Accept()
+			if err != nil {
+				b.Fatal(err)
+			}
+			server := smpp.NewSession(theirs, smpp.SessionConfig{Handler: smpp.HandlerFunc(func(_ context.Context, _ *smpp.Session, p *smpp.PDU) *smpp.PDU {
+				return answerWithID(p, "3b5c")
+			})})
+			client := smpp.NewSession(ours, smpp.SessionConfig{Window: window})
+			var ending sync.WaitGroup
+			for _, s := range []*smpp.Session{server, client} {
+				ending.Go(func() { _ = s.Run(context.Background()) })
+			}
+			b.ReportAllocs()
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			b.ResetTimer()
+			var working sync.WaitGroup
+			for i := range window {
+				working.Go(func() {
+					p := submitTo(fmt.Sprint("336", i))
+					for left.Add(-1) >= 0 {
+						if _, err := client.Request(context.Background(), p); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			working.Wait()
+			b.StopTimer()
+			client.Close()
+			server.Close()
+			ending.Wait()
+		})
+	}
 }
