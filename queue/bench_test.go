@@ -41,7 +41,7 @@ func BenchmarkPublishMT(b *testing.B) {
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if err := s.PublishMT(context.Background(), benchMessage(next.Add(1))); err != nil {
+					if err := s.PublishMT(b.Context(), benchMessage(next.Add(1))); err != nil {
 						b.Error(err)
 						return
 					}
@@ -69,7 +69,7 @@ func BenchmarkEndToEnd(b *testing.B) {
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if err := s.PublishMT(context.Background(), benchMessage(next.Add(1))); err != nil {
+					if err := s.PublishMT(b.Context(), benchMessage(next.Add(1))); err != nil {
 						b.Error(err)
 						return
 					}

@@ -47,7 +47,7 @@ type Config struct {
 	Credit int
 	// Held is how many messages a lane takes from the server before they are done: a
 	// conversation with more than that waiting holds up its lane. Default 50000, at about
-	// 200 bytes each; at least Credit.
+	// 300 bytes each; at least Credit.
 	Held int
 	// AckWait is how long the server waits for a sign of life of a message that was taken
 	// before it gives it out again. Default 10 minutes.
@@ -147,6 +147,7 @@ func (c Config) check() error {
 	wrong(c.Replicas > 1 && c.URL == "", "replicas needs an external cluster: set its URL, or leave replicas at 1")
 	wrong(c.Durability != Power && c.Durability != Process, "durability must be power or process")
 	wrong(c.RetryMin < 0 || c.RetryMax < c.RetryMin, "the longest delay of a retry is shorter than the shortest")
+	wrong(c.AckWait < 100*time.Millisecond, "the wait for an acknowledgement must be 100 ms or more")
 	wrong(c.Listen != "" && c.URL != "", "listen is for the embedded server only: leave it out where URL is set")
 	if c.Listen != "" {
 		host, _, err := net.SplitHostPort(c.Listen)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 
@@ -13,40 +14,57 @@ import (
 	"smsbridge/queue"
 )
 
-// childDir names the environment variable that makes the test binary a child that
-// publishes into that directory until it is killed.
-const childDir = "SMSBRIDGE_QUEUE_TEST_DIR"
+// The test binary is a child where childDir is set: it publishes into that directory
+// until it is killed, and handles what it published where childWorks is set too.
+const (
+	childDir   = "SMSBRIDGE_QUEUE_TEST_DIR"
+	childWorks = "SMSBRIDGE_QUEUE_TEST_WORKS"
+)
 
-// publishUntilKilled prints the id of each message once it is accepted.
+// publishUntilKilled prints "accepted ID" for each message that is, and "handled ID".
 func publishUntilKilled(dir string) {
 	s, err := queue.Open(context.Background(), queue.Config{Dir: dir, MinFree: -1})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	orExit(err)
 	var out sync.Mutex
+	say := func(what, id string) {
+		out.Lock()
+		defer out.Unlock()
+		fmt.Println(what, id)
+	}
+	if os.Getenv(childWorks) != "" {
+		go func() {
+			orExit(s.RunMT(context.Background(), func(_ context.Context, m bridge.MT) error {
+				say("handled", m.ID)
+				return nil
+			}))
+		}()
+	}
 	var publishers sync.WaitGroup
 	for p := range 16 {
 		publishers.Go(func() {
 			for n := 0; ; n++ {
 				m := mt(p, n)
-				if err := s.PublishMT(context.Background(), m); err != nil {
-					fmt.Fprintln(os.Stderr, err)
-					os.Exit(1)
-				}
-				out.Lock()
-				fmt.Println(m.ID)
-				out.Unlock()
+				orExit(s.PublishMT(context.Background(), m))
+				say("accepted", m.ID)
 			}
 		})
 	}
 	publishers.Wait()
 }
 
-func TestKilled(t *testing.T) {
-	dir := t.TempDir()
+func orExit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// killed runs a child, kills it with SIGKILL after a thousand accepted messages, and
+// returns what was accepted and handled, in order.
+func killed(t *testing.T, dir string, env ...string) (accepted, handled []string) {
+	t.Helper()
 	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append(os.Environ(), childDir+"="+dir)
+	child.Env = append(append(os.Environ(), childDir+"="+dir), env...)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
 	if err != nil {
@@ -55,12 +73,15 @@ func TestKilled(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	accepted := make(map[string]bool)
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		accepted[lines.Text()] = true
-		if len(accepted) == 1000 {
-			if err := child.Process.Kill(); err != nil { // SIGKILL
+		what, id, _ := strings.Cut(lines.Text(), " ")
+		if what == "handled" {
+			handled = append(handled, id)
+			continue
+		}
+		if accepted = append(accepted, id); len(accepted) == 1000 {
+			if err := child.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -69,27 +90,65 @@ func TestKilled(t *testing.T) {
 	if len(accepted) < 1000 {
 		t.Fatalf("the child ended after %d messages", len(accepted))
 	}
+	return accepted, handled
+}
 
-	s := open(t, dir)
-	var mu sync.Mutex
-	next := make(map[string]int)
-	missing := newRecord()
-	work(t, s, func(_ context.Context, m bridge.MT) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if want := fmt.Sprint(next[m.Phone.String()]); m.Text != want {
-			t.Errorf("%s: got message %s, want %s", m.Phone, m.Text, want)
-		}
-		next[m.Phone.String()]++
-		if accepted[m.ID] {
-			delete(accepted, m.ID)
-			if len(accepted) == 0 {
-				missing.add("none")
+func TestKilled(t *testing.T) {
+	tests := []struct {
+		name string
+		env  []string
+	}{
+		{"while it publishes", nil},
+		{"while it works", []string{childWorks + "=1"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			accepted, handled := killed(t, dir, tt.env...)
+			missing := make(map[string]bool)
+			for _, id := range accepted {
+				missing[id] = true
 			}
-		}
-		return nil
-	})
-	missing.wait(t, 1)
+			next := make(map[string]int) // by phone: the first number that was not handled
+			for _, id := range handled {
+				delete(missing, id)
+				p, n := parseID(t, id)
+				next[p] = max(next[p], n+1)
+			}
+			s := open(t, dir)
+			var mu sync.Mutex
+			all := make(chan struct{})
+			found := sync.OnceFunc(func() { close(all) })
+			if len(missing) == 0 {
+				found()
+			}
+			work(t, s, func(_ context.Context, m bridge.MT) error {
+				mu.Lock()
+				defer mu.Unlock()
+				// What was handled may come again, but nothing new may overtake anything.
+				p, n := parseID(t, m.ID)
+				if n > next[p] {
+					t.Errorf("got %s, and number %d was never handled", m.ID, next[p])
+				}
+				next[p] = max(next[p], n+1)
+				if delete(missing, m.ID); len(missing) == 0 {
+					found()
+				}
+				return nil
+			})
+			receive(t, all, "the last message")
+		})
+	}
+}
+
+// parseID takes apart what mt made.
+func parseID(t *testing.T, id string) (phone string, n int) {
+	t.Helper()
+	var p int
+	if _, err := fmt.Sscanf(id, "m-%d-%d", &p, &n); err != nil {
+		t.Errorf("message %q: %v", id, err)
+	}
+	return fmt.Sprint(p), n
 }
 
 func TestReopened(t *testing.T) {

@@ -76,7 +76,9 @@ func TestServerRestarts(t *testing.T) {
 	})
 	receive(t, half, "the middle")
 	stopServer(remote)
-	if err := s.Healthy(t.Context()); err == nil {
+	soon, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := s.Healthy(soon); err == nil {
 		t.Error("healthy without a server")
 	}
 	remote = natsServer(t, dir, number)

@@ -18,6 +18,9 @@ const (
 	pullBeat  = 10 * time.Second
 )
 
+// troubled is how often a lane starts again in vain before that is worth a warning.
+const troubled = 3
+
 // fetch takes messages until ctx ends, through whatever happens to the server.
 func (l *lane[M]) fetch(ctx context.Context) {
 	last := ""
@@ -29,9 +32,12 @@ func (l *lane[M]) fetch(ctx context.Context) {
 		if took {
 			attempt, last = 0, ""
 		}
-		if text := err.Error(); text != last {
+		// A new connection is no trouble by itself, and has been logged once for all lanes.
+		if text := err.Error(); attempt >= troubled && text != last {
 			last = text
-			l.log.Warn().Err(err).Msg("queue: messages are not coming in; starting the lane again")
+			l.log.Warn().Err(err).Int("attempt", attempt).Msg("queue: messages are not coming in; starting the lane again and again")
+		} else {
+			l.log.Debug().Err(err).Msg("queue: starting the lane again")
 		}
 		sleep(ctx, retryDelay(attempt, l.s.cfg.RetryMin, l.s.cfg.RetryMax))
 	}

@@ -166,7 +166,8 @@ func (s *Store) LogEnd(ctx context.Context) (uint64, error) {
 
 // Follow calls fn with each entry of h's conversations whose sequence in the log is above
 // after, and then with each new one, in order, each once; after 0 begins with what comes
-// next. It blocks until ctx ends, which gives nil, or fn returns an error, which it returns.
+// next. It blocks until ctx ends or the Store is closed, which gives nil, or until fn returns an
+// error, which it returns.
 // The loss of the connection is waited out, and nothing is left out then.
 // To show what there is and then what comes, with no gap: [Store.LogEnd], then Messages,
 // then Follow from that end; what stands in both has the same message id.

@@ -100,7 +100,7 @@ func TestMessages(t *testing.T) {
 // follow runs Follow until the test ends or the function that it returns is called.
 func follow(t *testing.T, s *queue.Store, h addressing.Handle, after uint64, r *record) (stop func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
 		done <- s.Follow(ctx, h, after, func(_ uint64, e bridge.Entry) error {

@@ -101,7 +101,7 @@ func publish(t testing.TB, s *queue.Store, messages ...bridge.MT) {
 // work runs RunMT until the test ends or the function that it returns is called.
 func work(t testing.TB, s *queue.Store, handle func(context.Context, bridge.MT) error) (stop func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.RunMT(ctx, handle) }()
 	stop = sync.OnceFunc(func() {

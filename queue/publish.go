@@ -31,6 +31,9 @@ func (s *Store) PublishMO(ctx context.Context, m bridge.MO) error {
 
 // PublishOUT stores m for [Store.RunOUT]. It does not wait for the disk.
 func (s *Store) PublishOUT(ctx context.Context, m bridge.OUT) error {
+	if m.Handle.IsZero() {
+		return fmt.Errorf("queue: store in out: message %s is for nobody", m.ID) // no lane would ever take it
+	}
 	return s.publish(ctx, stageOUT, outSubject(&m, s.lanes), m.ID, m)
 }
 
