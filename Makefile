@@ -1,0 +1,44 @@
+# What a developer does here. Everything but `peers`, `race` and `screenshot` needs Go alone.
+GO       ?= go
+GOLANGCI := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 30s
+
+.PHONY: help run test race check fmt lint peers fuzz screenshot
+
+help: ## say what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: ## the demo, on one page in the browser
+	$(GO) run ./cmd/smsbridge demo
+
+test: ## the tests, as the README has it
+	$(GO) test ./...
+
+race: ## the tests with the race detector, and what was skipped; needs a C compiler
+	@bash -o pipefail -c '$(GO) test -race -json ./... | $(GO) run ./.ci'
+
+check: ## all that a change must pass: vet, linters, format, tests with the race detector
+	$(GO) vet ./... ./.ci
+	$(GOLANGCI) run ./...
+	@$(MAKE) --no-print-directory race
+
+fmt: ## put the code in its form
+	$(GOLANGCI) fmt ./...
+
+lint: ## the linters alone
+	$(GOLANGCI) run ./...
+
+peers: ## install the servers that nobody here wrote (Debian), and test against them
+	internal/peers/install.sh
+	SMSBRIDGE_PEERS=require $(GO) test ./...
+
+fuzz: ## each fuzz test for FUZZTIME
+	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
+		for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' $$file); do \
+			echo "$$name in $$(dirname $$file)"; \
+			$(GO) test $$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; \
+	done
+
+screenshot: ## the README's picture of the demo, by Chromium
+	$(GO) run ./docs/screenshot
