@@ -122,7 +122,7 @@ func (c *Component) connected(ctx context.Context) (*session, error) {
 		c.mu.Lock()
 		s, changed := c.current, c.changed
 		c.mu.Unlock()
-		if s != nil {
+		if s != nil && !s.over() {
 			return s, nil
 		}
 		select {

@@ -13,10 +13,6 @@ import (
 	"smsbridge/bridge"
 )
 
-// maxLost is how often one message may lose its connection before the caller hears of
-// it: it may be the message that the server ends the stream for.
-const maxLost = 5
-
 // lateAfter is the age from which a text says when it was sent (XEP-0203).
 const lateAfter = time.Minute
 
@@ -38,7 +34,7 @@ func (c *Component) Deliver(ctx context.Context, m bridge.OUT) error {
 		}
 		deliver = c.deliverStatus
 	}
-	for range maxLost {
+	for {
 		s, err := c.connected(ctx)
 		if err != nil {
 			return err
@@ -53,7 +49,6 @@ func (c *Component) Deliver(ctx context.Context, m bridge.OUT) error {
 			return ctx.Err()
 		}
 	}
-	return fmt.Errorf("xmpp: the connection was lost %d times while message %s was delivered", maxLost, m.ID)
 }
 
 // tells whether XMPP has a way to show the status: it has none for accepted and

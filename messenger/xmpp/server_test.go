@@ -34,10 +34,14 @@ type server struct {
 	t        *testing.T
 	listener net.Listener
 	secret   string
-	// mute stops the answers to pings.
-	mute    atomic.Bool
-	streams chan *stream
-	wg      sync.WaitGroup
+	// mute stops the answers to pings, which then stand in pings; with gone, people's
+	// devices have gone.
+	mute, gone atomic.Bool
+	pings      chan element
+	// farewell is written before the stream is closed for a component that closes it.
+	farewell string
+	streams  chan *stream
+	wg       sync.WaitGroup
 }
 
 // stream is one connection of a component.
@@ -68,7 +72,7 @@ func newServer(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{t: t, listener: l, secret: secret, streams: make(chan *stream, 16)}
+	s := &server{t: t, listener: l, secret: secret, streams: make(chan *stream, 16), pings: make(chan element, 1000)}
 	s.wg.Go(s.accept)
 	t.Cleanup(func() {
 		_ = l.Close()
@@ -103,7 +107,7 @@ func (s *server) serve(conn net.Conn) {
 		}
 		switch tok := tok.(type) {
 		case xml.EndElement:
-			st.raw("</stream:stream>")
+			st.raw(s.farewell + "</stream:stream>")
 			return
 		case xml.StartElement:
 			var e element
@@ -111,14 +115,28 @@ func (s *server) serve(conn net.Conn) {
 				return
 			}
 			if e.Ping != nil && e.Type == "get" {
-				if !s.mute.Load() {
-					st.raw(fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'/>", e.ID, e.To, e.From))
-				}
+				s.ping(st, e)
 				continue
 			}
 			st.stanzas <- e
 		}
 	}
+}
+
+func (s *server) ping(st *stream, e element) {
+	switch {
+	case s.mute.Load():
+		s.pings <- e
+	case s.gone.Load() && strings.Contains(e.To, "/"):
+		st.raw(fmt.Sprintf("<iq type='error' id='%s' from='%s' to='%s'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>", e.ID, e.To, e.From))
+	default:
+		st.pong(e)
+	}
+}
+
+// pong answers a ping.
+func (st *stream) pong(ping element) {
+	st.raw(fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'/>", ping.ID, ping.To, ping.From))
 }
 
 func (s *server) handshake(d *xml.Decoder, conn net.Conn) error {

@@ -126,3 +126,13 @@ func (s *session) send(v any) error {
 }
 
 func isSilent(err error) bool { return errors.Is(err, errSilent) }
+
+// over tells whether the stream has ended.
+func (s *session) over() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
