@@ -2,6 +2,7 @@ package smsc_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,9 +32,8 @@ func request(t *testing.T, method, url, contentType, body string, header ...stri
 		t.Fatal(err)
 	}
 	defer http.DefaultClient.CloseIdleConnections()
-	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil {
+	if err = errors.Join(err, response.Body.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return response.StatusCode, response.Header.Get("Content-Type"), string(text)
@@ -165,7 +165,7 @@ func TestFullForReceipts(t *testing.T) {
 // After a restart phones show what they did, what nobody took is sent again, and
 // message ids go on.
 func TestStateFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "phones.json")
+	path := filepath.Join(t.TempDir(), "new", "phones.json")
 	s, stop := start(t, smsc.Config{StatePath: path})
 	tx := connect(t, s, nil)
 	if _, err := tx.session.Bind(t.Context(), smpp.BindTransmitter, smpp.Bind{SystemID: "ann"}); err != nil {

@@ -188,7 +188,7 @@ func TestLinksMagic(t *testing.T) {
 
 // The bridge finds the SMSC again after a restart.
 func TestLinksSurviveARestart(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -56,7 +57,7 @@ func TestMagicRefused(t *testing.T) {
 
 func TestMagicSilent(t *testing.T) {
 	s, _ := start(t, smsc.Config{})
-	conn, err := net.Dial("tcp", s.Addr())
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,11 +119,7 @@ func TestMagicReceipts(t *testing.T) {
 				if r.Receipt == nil || r.Receipt.State != state {
 					t.Fatalf("%+v, want %s", r.Receipt, state)
 				}
-				found := false
-				for _, id := range r.Receipt.Candidates {
-					found = found || id == answer.MessageID
-				}
-				if !found {
+				if !slices.Contains(r.Receipt.Candidates, answer.MessageID) {
 					t.Errorf("%q is not among %q", answer.MessageID, r.Receipt.Candidates)
 				}
 				if inHex := r.Receipt.Candidates[0] != answer.MessageID; inHex != (tt.suffix == "00303") {

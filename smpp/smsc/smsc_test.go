@@ -75,7 +75,7 @@ type client struct {
 // takes all.
 func connect(t *testing.T, s *smsc.Server, verdict func(*smpp.PDU) *smpp.PDU) *client {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.Addr())
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,15 +232,10 @@ func await(t *testing.T, events <-chan smsc.Message, fits func(smsc.Message) boo
 // getJSON reads a path of the HTTP API.
 func getJSON[T any](t *testing.T, url string) T {
 	t.Helper()
+	status, _, body := request(t, http.MethodGet, url, "", "")
 	var v T
-	response, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
+	if err := json.Unmarshal([]byte(body), &v); err != nil || status != http.StatusOK {
+		t.Fatalf("%s: %d %s", url, status, body)
 	}
-	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(&v); err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s, %v", url, response.Status, err)
-	}
-	http.DefaultClient.CloseIdleConnections()
 	return v
 }

@@ -72,11 +72,15 @@ func (s *Server) save() error {
 	return nil
 }
 
-// load reads the state file and puts what was pending on its way again.
+// load reads the state file, for which it makes the directory, and puts what was
+// pending on its way again.
 func (s *Server) load() error {
 	path := s.cfg.StatePath
 	if path == "" {
 		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("smsc: cannot make the directory of the state file %s; choose another: %w", path, err)
 	}
 	body, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
