@@ -140,7 +140,9 @@ type XMPP struct {
 	Server string // host:port
 	Domain string
 	Secret Secret // never empty
-	Allow  []string
+	// Allow is who may write: bare JIDs, *@ and a domain, or * for all. Empty: the users of
+	// the domain above Domain, which then has one.
+	Allow []string
 }
 
 // Web is the web messenger and its API.

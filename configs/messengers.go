@@ -17,8 +17,13 @@ func (f *file) readXMPP(s *section) {
 		Secret: f.secret(s, "secret", "the XMPP server's configuration has it beside the component's name"),
 	}
 	allow := s.get("allow")
-	allow.missing("say who may write, such as [\"*@corp.example\"]: every text costs money")
-	patterns, _ := allow.list()
+	patterns, listed := allow.list()
+	switch {
+	case allow.given() && listed && len(patterns) == 0:
+		allow.problemf("is empty: say who may write, or remove the line for all users of the domain above xmpp.domain")
+	case !allow.given() && f.cfg.XMPP.Domain != "" && !strings.Contains(f.cfg.XMPP.Domain, "."):
+		allow.problemf("is missing: %s has no domain above it whose users could write, so say who may, such as [\"*@corp.example\"]", f.cfg.XMPP.Domain)
+	}
 	for _, item := range patterns {
 		if pattern, ok := parseValue(item, allowPattern); ok {
 			f.cfg.XMPP.Allow = append(f.cfg.XMPP.Allow, pattern)
@@ -35,8 +40,11 @@ func domain(text string) (string, error) {
 	return strings.TrimPrefix(h.ID(), "x@"), nil
 }
 
-// allowPattern reads a bare JID, or *@ and a domain.
+// allowPattern reads a bare JID, *@ and a domain, or * alone.
 func allowPattern(text string) (string, error) {
+	if text == "*" {
+		return text, nil
+	}
 	wrong := fmt.Errorf("must be a JID like ann@corp.example or all of a domain like *@corp.example, got %s", shown(text))
 	if d, all := strings.CutPrefix(text, "*@"); all {
 		canonical, err := domain(d)

@@ -17,6 +17,7 @@ type Sources struct {
 	Depths     func(ctx context.Context) ([]QueueDepth, error)
 	Stages     func() []StageStats
 	Links      func() []LinkState
+	LinkCounts func() []LinkCounts
 	Messengers func() []MessengerState
 	Hub        func() bridge.Stats
 }
@@ -75,6 +76,14 @@ var (
 	linkInUse  = gauge("smpp_in_flight_requests", "Requests that are under way on a link.", "link", "account")
 	linkBinds  = counter("smpp_binds_total", "Times that a link was bound.", "link", "account")
 
+	linkSubmits  = counter("smpp_submits_total", "Submits of messages over a link, by how they ended.", "link", "account", "outcome")
+	linkSegments = counter("smpp_segments_total", "Segments that an SMSC took.", "link", "account")
+	linkRefused  = counter("smpp_mo_refusals_total", "Short messages that could not be stored, so that the SMSC sends them again.", "link", "account")
+	linkFaults   = counter("smpp_faults_total", "What should not happen on a link; a panic is a defect of the bridge.", "link", "account", "fault")
+
+	messengerBounced = counter("messenger_bounces_total", "Texts that a network gave back after taking them.", "network")
+	messengerPanics  = counter("messenger_panics_total", "Handlers that panicked; each is a defect.", "network")
+
 	messengerConnected = gauge("messenger_connected", "Whether a messenger is connected: 1 or 0.", "network")
 
 	hubAccepted  = counter("bridge_mt_accepted_total", "Messages to phones that were accepted.")
@@ -93,7 +102,9 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, f := range []family{
 		queueUp, queueMessages, queueBytes, queueLimit, queueOldest,
 		stagePublished, stageAcked, stageRetried, stagePanics, stageDead,
-		linkBound, linkPaused, linkWindow, linkInUse, linkBinds, messengerConnected,
+		linkBound, linkPaused, linkWindow, linkInUse, linkBinds,
+		linkSubmits, linkSegments, linkRefused, linkFaults,
+		messengerConnected, messengerBounced, messengerPanics,
 		hubAccepted, hubRefused, hubSubmits, hubEnded, hubStored, hubDelivered, hubRepeated, hubReceipts, hubDead,
 	} {
 		ch <- f.desc
@@ -109,26 +120,19 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		c.collectDepths(emit)
 	}
 	if c.Stages != nil {
-		for _, s := range c.Stages() {
-			emit(stagePublished, float64(s.Published), s.Stage)
-			emit(stageAcked, float64(s.Acked), s.Stage)
-			emit(stageRetried, float64(s.Retried), s.Stage)
-			emit(stagePanics, float64(s.Panics), s.Stage)
-			emit(stageDead, float64(s.Dead), s.Stage)
-		}
+		collectStages(c.Stages(), emit)
 	}
 	if c.Links != nil {
-		for _, l := range c.Links() {
-			emit(linkBound, flag(l.bound()), l.Name, l.Account)
-			emit(linkPaused, flag(l.Status == LinkPaused), l.Name, l.Account)
-			emit(linkWindow, float64(l.Window), l.Name, l.Account)
-			emit(linkInUse, float64(l.InUse), l.Name, l.Account)
-			emit(linkBinds, float64(l.Binds), l.Name, l.Account)
-		}
+		collectLinks(c.Links(), emit)
+	}
+	if c.LinkCounts != nil {
+		collectLinkCounts(c.LinkCounts(), emit)
 	}
 	if c.Messengers != nil {
 		for _, m := range c.Messengers() {
 			emit(messengerConnected, flag(m.Connected), m.Network)
+			emit(messengerBounced, float64(m.Bounced), m.Network)
+			emit(messengerPanics, float64(m.Panics), m.Network)
 		}
 	}
 	if c.Hub != nil {
@@ -154,6 +158,43 @@ func (c *collector) collectDepths(emit emitter) {
 		emit(queueBytes, float64(d.Bytes), d.Stage)
 		emit(queueLimit, float64(d.MaxBytes), d.Stage)
 		emit(queueOldest, d.oldestAge(now).Seconds(), d.Stage)
+	}
+}
+
+func collectStages(stages []StageStats, emit emitter) {
+	for _, s := range stages {
+		emit(stagePublished, float64(s.Published), s.Stage)
+		emit(stageAcked, float64(s.Acked), s.Stage)
+		emit(stageRetried, float64(s.Retried), s.Stage)
+		emit(stagePanics, float64(s.Panics), s.Stage)
+		emit(stageDead, float64(s.Dead), s.Stage)
+	}
+}
+
+func collectLinks(links []LinkState, emit emitter) {
+	for _, l := range links {
+		emit(linkBound, flag(l.bound()), l.Name, l.Account)
+		emit(linkPaused, flag(l.Status == LinkPaused), l.Name, l.Account)
+		emit(linkWindow, float64(l.Window), l.Name, l.Account)
+		emit(linkInUse, float64(l.InUse), l.Name, l.Account)
+		emit(linkBinds, float64(l.Binds), l.Name, l.Account)
+	}
+}
+
+func collectLinkCounts(links []LinkCounts, emit emitter) {
+	for _, l := range links {
+		for _, o := range bridge.Outcomes() {
+			emit(linkSubmits, float64(l.Submits[o]), l.Name, l.Account, string(o))
+		}
+		emit(linkSegments, float64(l.Segments), l.Name, l.Account)
+		emit(linkRefused, float64(l.MORefused), l.Name, l.Account)
+		f := l.Faults
+		for fault, n := range map[string]uint64{
+			"response_timeout": f.ResponseTimeouts, "late_response": f.LateResponses, "stray_response": f.StrayResponses,
+			"malformed": f.Malformed, "unknown_command": f.UnknownCommands, "panic": f.Panics,
+		} {
+			emit(linkFaults, float64(n), l.Name, l.Account, fault)
+		}
 	}
 }
 

@@ -354,7 +354,13 @@ func sources() ops.Sources {
 		Links: func() []ops.LinkState {
 			return []ops.LinkState{{Name: "main", Account: "operator", Status: ops.LinkPaused, Window: 10, InUse: 4, Binds: 2}}
 		},
-		Messengers: func() []ops.MessengerState { return []ops.MessengerState{{Network: "xmpp"}} },
+		LinkCounts: func() []ops.LinkCounts {
+			return []ops.LinkCounts{{
+				Name: "main", Account: "operator", Submits: map[bridge.Outcome]uint64{bridge.OutcomeSent: 6}, Segments: 8,
+				Faults: ops.LinkFaults{LateResponses: 3},
+			}}
+		},
+		Messengers: func() []ops.MessengerState { return []ops.MessengerState{{Network: "xmpp", Bounced: 2}} },
 		Hub: func() bridge.Stats {
 			return bridge.Stats{
 				Accepted: 7, Refused: map[bridge.Reason]uint64{bridge.ReasonQueueFull: 2},
@@ -386,7 +392,13 @@ func TestMetrics(t *testing.T) {
 		`smsbridge_smpp_link_bound{account="operator",link="main"} 1`,
 		`smsbridge_smpp_link_paused{account="operator",link="main"} 1`,
 		`smsbridge_smpp_in_flight_requests{account="operator",link="main"} 4`,
+		`smsbridge_smpp_submits_total{account="operator",link="main",outcome="sent"} 6`,
+		`smsbridge_smpp_submits_total{account="operator",link="main",outcome="unknown"} 0`,
+		`smsbridge_smpp_segments_total{account="operator",link="main"} 8`,
+		`smsbridge_smpp_faults_total{account="operator",fault="late_response",link="main"} 3`,
+		`smsbridge_smpp_faults_total{account="operator",fault="panic",link="main"} 0`,
 		`smsbridge_messenger_connected{network="xmpp"} 0`,
+		`smsbridge_messenger_bounces_total{network="xmpp"} 2`,
 		`smsbridge_bridge_mt_refusals_total{reason="queue_full"} 2`,
 		`smsbridge_bridge_mt_refusals_total{reason="bad_number"} 0`,
 		`smsbridge_bridge_submits_total{outcome="unknown"} 1`,

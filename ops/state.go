@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"smsbridge/bridge"
 )
 
 // QueueDepth is how much waits in one stage of the queue.
@@ -42,12 +44,28 @@ type LinkState struct {
 	LastError     string // what ended the last try; may be empty
 }
 
+// LinkCounts is what a link has counted since the daemon started.
+type LinkCounts struct {
+	Name, Account string
+	Submits       map[bridge.Outcome]uint64 // messages, by how their submit ended
+	Segments      uint64                    // segments that the SMSC took
+	MORefused     uint64                    // short messages that could not be stored; the SMSC sends them again
+	Faults        LinkFaults
+}
+
+// LinkFaults counts what a peer, or the bridge, should not have done.
+type LinkFaults struct {
+	ResponseTimeouts, LateResponses, StrayResponses, Malformed, UnknownCommands, Panics uint64
+}
+
 // MessengerState is how the connection to one messenger network is.
 type MessengerState struct {
 	Network   string
 	Connected bool
 	Since     time.Time
 	LastError string // what ended the last try; may be empty
+	Bounced   uint64 // texts that the network gave back after taking them
+	Panics    uint64 // handlers that panicked; each is a defect
 }
 
 // Check is something without which the daemon is not ready. Its function returns nil,
