@@ -45,6 +45,7 @@ type lane[M any] struct {
 
 	finished []*held[M]    // to be acknowledged
 	acked    []uint64      // the last that were, still in held
+	lastAck  string        // where the last acknowledgement went; settle's own
 	wake     chan struct{} // something is finished
 }
 

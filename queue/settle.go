@@ -35,11 +35,7 @@ func (l *lane[M]) settle(done <-chan struct{}) {
 			l.sweep()
 		case <-done:
 			l.acknowledge()
-			// Without this the acknowledgements may still be here when the process ends, and
-			// the messages come again.
-			if l.s.nc.IsConnected() {
-				_ = l.s.nc.FlushTimeout(5 * time.Second)
-			}
+			l.confirm()
 			return
 		}
 	}
@@ -75,7 +71,24 @@ func (l *lane[M]) acknowledge() {
 			l.log.Warn().Err(err).Msg("queue: an acknowledgement was not sent")
 			continue
 		}
+		l.lastAck = reply
 		l.stats.acked.Add(1)
+	}
+}
+
+// confirmWithin bounds the wait for the server at the end of a Run.
+const confirmWithin = 5 * time.Second
+
+// confirm waits until the server has worked on every acknowledgement. It reads them
+// at once but works on them later, in order: a server that stops, or a consumer that is
+// set back for the next Run, would forget the rest, and the messages would come again.
+// An acknowledgement that asks for an answer is answered after all before it.
+func (l *lane[M]) confirm() {
+	if l.lastAck == "" || !l.s.nc.IsConnected() {
+		return
+	}
+	if _, err := l.s.nc.Request(l.lastAck, ackDone, confirmWithin); err != nil {
+		l.log.Warn().Err(err).Msg("queue: the last acknowledgements were not confirmed; some messages may be handled again")
 	}
 }
 
