@@ -22,6 +22,13 @@
 // loses, and may repeat. Whoever handles it asks the journal first. So the ids are ours
 // and never stream sequences.
 //
+// # Lanes
+//
+// Each work queue is spread over a few lanes by the phone, and OUT by the network as well, so
+// that a messenger that is away holds up no other. A lane is one durable consumer. When it
+// starts, and after every trouble, it sets its consumer back to the start of the queue: what
+// is held already is known by its sequence, and the rest comes in order (fetch.go).
+//
 // # Who owns what
 //
 // A Store owns the server, the connection and one goroutine for the group commit. A Run

@@ -134,6 +134,14 @@ func TestForeignStores(t *testing.T) {
 	}
 }
 
+func TestNoRoomForStreams(t *testing.T) {
+	remote := natsServer(t, t.TempDir(), -1)
+	_, err := queue.Open(t.Context(), queue.Config{URL: remote.ClientURL(), MTMaxBytes: 1 << 50})
+	if err == nil || !strings.Contains(err.Error(), "has no room to reserve") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestWrongToken(t *testing.T) {
 	s := open(t, t.TempDir(), listen, func(c *queue.Config) { c.Token = "right" })
 	_, err := queue.Open(t.Context(), queue.Config{URL: "nats://" + s.Addr(), Token: "wrong"})

@@ -157,6 +157,11 @@ func (s *Store) putStream(ctx context.Context, cfg jetstream.StreamConfig) (jets
 	}
 	cfg.Metadata[metaLayout] = strconv.Itoa(layout)
 	stream, err := s.js.CreateOrUpdateStream(ctx, cfg)
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == codeStorageExceeded {
+		return nil, fmt.Errorf("queue: the NATS server has no room to reserve %d MB for stream %s (%w): raise its JetStream limit, or lower the bound of the stream",
+			cfg.MaxBytes>>20, cfg.Name, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("queue: stream %s: %w", cfg.Name, err)
 	}
