@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"smsbridge/addressing"
+	"smsbridge/bridge"
 	"smsbridge/smpp"
 	"smsbridge/smpp/smsc"
 )
@@ -130,18 +132,55 @@ func TestBounds(t *testing.T) {
 	if len(phones) != 2 || phones[0].MSISDN.Digits() != "33600000111" || phones[1].MSISDN.Digits() != "33600000110" {
 		t.Errorf("%+v", phones)
 	}
-	for i := range 20 { // long messages that never end
-		s := &smpp.Short{
-			Source: c.address(ourAddr), Destination: c.address(phone.Digits()), ESMClass: smpp.ESMUDH,
-			Body: []byte("\x05\x00\x03" + string(rune(i)) + "\x02\x01part"),
-		}
-		if answer, err := c.session.Request(t.Context(), &smpp.PDU{Command: smpp.SubmitSM, Short: s}); err != nil || answer.Status != smpp.StatusOK {
+}
+
+// Long messages that never end, and texts that are very long, take no more than their share.
+func TestBoundsOfText(t *testing.T) {
+	s, _ := start(t, smsc.Config{})
+	base := web(t, s)
+	c := bind(t, s, nil)
+	send := func(short *smpp.Short) {
+		short.Source, short.Destination = c.address(ourAddr), c.address(phone.Digits())
+		if answer, err := c.session.Request(t.Context(), &smpp.PDU{Command: smpp.SubmitSM, Short: short}); err != nil || answer.Status != smpp.StatusOK {
 			t.Fatal(answer, err)
 		}
 	}
-	messages = getJSON[[]smsc.Message](t, base+"phones/"+phone.Digits()+"/messages")
-	if len(messages) != 3 || messages[2].Text != "part" {
+	for i := range 301 {
+		send(&smpp.Short{ESMClass: smpp.ESMUDH, Body: []byte{6, 0x08, 4, byte(i >> 8), byte(i), 2, 1, 'a'}})
+	}
+	messages := getJSON[[]smsc.Message](t, base+"phones/"+phone.Digits()+"/messages")
+	if len(messages) != 1 || messages[0].Text != "a" || messages[0].Segments != 1 {
 		t.Errorf("%+v", messages)
+	}
+	const payload = 60_000
+	for range 3 {
+		send(&smpp.Short{TLVs: []bridge.TLV{{Tag: smpp.TagMessagePayload, Value: []byte(strings.Repeat("b", payload))}}})
+	}
+	messages = getJSON[[]smsc.Message](t, base+"phones/"+phone.Digits()+"/messages")
+	if len(messages) != 1 || len(messages[0].Text) != payload {
+		t.Errorf("%d messages", len(messages))
+	}
+}
+
+// What changes is in the state file soon, so that a crash loses little.
+func TestStateFileWhileRunning(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "phones.json")
+	s, _ := start(t, smsc.Config{StatePath: path})
+	if _, err := s.Send(phone, ours, "soon"); err != nil {
+		t.Fatal(err)
+	}
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for timeout := time.After(patience); ; {
+		body, err := os.ReadFile(path)
+		if err == nil && strings.Contains(string(body), "soon") {
+			return
+		}
+		select {
+		case <-poll.C:
+		case <-timeout:
+			t.Fatalf("the file never had it: %v", err)
+		}
 	}
 }
 

@@ -54,15 +54,25 @@ type Phone struct {
 	Last     *Message          `json:"last,omitempty"`
 }
 
-// maxParts bounds the long messages that one phone waits for; the oldest is then
-// shown with what has come.
-const maxParts = 16
+// What bounds the memory of one phone, besides the number of its messages.
+const (
+	// maxText is how many octets of text are kept.
+	maxText = 64 << 10
+	// maxParts is how many segments wait for the rest of their message, of which there
+	// may be all. Beyond it the oldest message is shown with what has come.
+	maxParts = smpp.MaxSegments + 45
+	// maxPart is the longest text in octets that may be a segment: more than any
+	// short_message has (SMPP 3.4, 5.2.21). A longer one is shown by itself.
+	maxPart = 254
+)
 
 // phone is guarded by its phones.
 type phone struct {
 	number   addressing.MSISDN
 	messages []Message // oldest first
+	text     int       // octets in them
 	parts    []*long
+	waiting  int // segments in parts
 	used     *list.Element
 }
 
@@ -122,29 +132,45 @@ func (ps *phones) receive(number addressing.MSISDN, from string, m bridge.MO, no
 // collect gives the segments of each message that can be shown now.
 func (p *phone) collect(from string, m bridge.MO) [][]bridge.MO {
 	place := smpp.ReadConcat(m)
-	if place.IsZero() {
+	if place.IsZero() || size(m) > maxPart {
 		return [][]bridge.MO{{m}}
 	}
-	same := func(l *long) bool {
+	i := slices.IndexFunc(p.parts, func(l *long) bool {
 		return l.from == from && l.place.Ref == place.Ref && l.place.Wide == place.Wide && l.place.Total == place.Total
-	}
-	i := slices.IndexFunc(p.parts, same)
-	var ready [][]bridge.MO
+	})
 	if i < 0 {
-		if len(p.parts) == maxParts {
-			ready = append(ready, p.parts[0].sorted())
-			p.parts = slices.Delete(p.parts, 0, 1)
-		}
 		i = len(p.parts)
 		p.parts = append(p.parts, &long{from: from, place: place, parts: make(map[int]bridge.MO)})
 	}
 	l := p.parts[i]
+	if _, repeated := l.parts[place.Part]; !repeated {
+		p.waiting++
+	}
 	l.parts[place.Part] = m
+	var ready [][]bridge.MO
 	if len(l.parts) == place.Total {
-		ready = append(ready, l.sorted())
-		p.parts = slices.Delete(p.parts, i, i+1)
+		ready = append(ready, p.take(i))
+	}
+	for p.waiting > maxParts {
+		ready = append(ready, p.take(0))
 	}
 	return ready
+}
+
+// take removes a long message and gives its segments.
+func (p *phone) take(i int) []bridge.MO {
+	parts := p.parts[i].sorted()
+	p.parts = slices.Delete(p.parts, i, i+1)
+	p.waiting -= len(parts)
+	return parts
+}
+
+func size(m bridge.MO) int {
+	octets := len(m.Body)
+	for _, t := range m.TLVs {
+		octets += len(t.Value)
+	}
+	return octets
 }
 
 func (l *long) sorted() []bridge.MO {
@@ -192,10 +218,19 @@ func (ps *phones) setState(number addressing.MSISDN, id string, state State) {
 // keep adds a message and drops the oldest beyond the limit. The caller holds the lock.
 func (ps *phones) keep(p *phone, m Message) {
 	p.messages = append(p.messages, m)
-	if over := len(p.messages) - ps.maxMessages; over > 0 {
-		p.messages = slices.Delete(p.messages, 0, over)
-	}
+	p.text += len(m.Text)
+	ps.trim(p)
 	ps.changed(m)
+}
+
+// trim drops the oldest messages beyond the limits, but never the last.
+func (ps *phones) trim(p *phone) {
+	drop := 0
+	for left := len(p.messages); left > 1 && (left > ps.maxMessages || p.text > maxText); left-- {
+		p.text -= len(p.messages[drop].Text)
+		drop++
+	}
+	p.messages = slices.Delete(p.messages, 0, drop)
 }
 
 // all lists the phones, the last used first.

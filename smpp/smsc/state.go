@@ -140,7 +140,8 @@ func (ps *phones) restore(saved savedPhone) {
 	defer ps.mu.Unlock()
 	p := ps.use(saved.MSISDN)
 	p.messages = saved.Messages
-	if over := len(p.messages) - ps.maxMessages; over > 0 {
-		p.messages = slices.Delete(p.messages, 0, over)
+	for _, m := range saved.Messages {
+		p.text += len(m.Text)
 	}
+	ps.trim(p)
 }
