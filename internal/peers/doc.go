@@ -1,0 +1,8 @@
+// Package peers starts programs that nobody here wrote, for tests to talk to: an XMPP
+// server ([Prosody]), people's XMPP clients ([XMPPClient]) and an SMSC ([NodeSMPP]).
+//
+// They listen on loopback, on ports that the system picks, keep their files in
+// t.TempDir and end with the test. Where one is not installed the test is skipped with
+// the reason, or fails if SMSBRIDGE_PEERS is "require", as in CI. install.sh installs
+// them all on Debian 12.
+package peers

@@ -1,0 +1,33 @@
+#!/bin/bash
+# Installs what the peer tests need, on Debian 12: run it as root, or with sudo at hand.
+# What is there already is left alone, so that it is quick the second time.
+# The tests start programs of their own on free ports. Debian may start a Prosody as a
+# service when it installs one (see policy-rc.d(8)); the tests do not use it.
+set -eu -o pipefail
+cd "$(dirname "$0")"
+
+packages=(prosody lua-sec lua-dbi-sqlite3 python3-slixmpp tmux tshark chromium nodejs npm)
+# A command of the same name from elsewhere does as well.
+have() {
+  case $1 in
+    nodejs) command -v node >/dev/null && return ;;
+    npm | tmux | tshark | chromium) command -v "$1" >/dev/null && return ;;
+  esac
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing=()
+for p in "${packages[@]}"; do have "$p" || missing+=("$p"); done
+if [ ${#missing[@]} -gt 0 ]; then
+  command -v apt-get >/dev/null || { echo "missing: ${missing[*]}; this script knows how to install them on Debian only" >&2; exit 1; }
+  sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+  install() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"; }
+  # The package lists may be absent or old: then they are fetched, once.
+  [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit 2>/dev/null)" ] && install || { $sudo apt-get update -q && install; }
+fi
+
+# The marker that npm leaves tells whether node_modules is what the lock file says.
+if ! [ nodesmpp/node_modules/.package-lock.json -nt nodesmpp/package-lock.json ]; then
+  (cd nodesmpp && npm ci --no-audit --no-fund)
+fi
+echo "peers: installed"
