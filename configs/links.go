@@ -119,8 +119,7 @@ func nonEmpty(parse parserOf[string]) parserOf[string] {
 
 // fileError says which file and why, without the name of the system call.
 func fileError(err error) string {
-	var at *fs.PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Sprintf("%s: %s", at.Path, at.Err)
 	}
 	return err.Error()

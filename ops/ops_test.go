@@ -195,7 +195,8 @@ func decode(t *testing.T, body string, into any) {
 func TestQueue(t *testing.T) {
 	depths := []ops.QueueDepth{
 		{Stage: "mt", Messages: 3, Bytes: 900, MaxBytes: 1 << 30, OldestAt: time.Now().Add(-time.Minute)},
-		{Stage: "mo", OldestAt: time.Now().Add(time.Hour)}, {Stage: "out"},
+		{Stage: "mo", OldestAt: time.Now().Add(time.Hour)},
+		{Stage: "out"},
 	}
 	_, _, body := get(t, serve(t, ops.Config{Depths: func(context.Context) ([]ops.QueueDepth, error) { return depths, nil }})+"/admin/v1/queue")
 	var got ops.Queue

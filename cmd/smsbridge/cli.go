@@ -31,6 +31,7 @@ type ServeCmd struct {
 type DemoCmd struct {
 	Data     string `default:"smsbridge-demo-data" placeholder:"DIR" help:"Where the demo keeps its messages."`
 	Addr     string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the page is served; port 0 picks a free one."`
+	OpsAddr  string `name:"ops-addr" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Where health, metrics and the answers to queue and lookup are served; port 0 picks a free one."`
 	SMSCOnly bool   `name:"smsc-only" help:"Only the simulated SMSC and its phones, to test other software against."`
 	SMSCAddr string `name:"smsc-addr" default:"127.0.0.1:2775" placeholder:"HOST:PORT" help:"Where the simulated SMSC speaks SMPP; port 0 picks a free one."`
 }
@@ -79,8 +80,7 @@ func execute(ctx context.Context, args []string, std *stdio) int {
 
 // fail says what went wrong. The problems of a configuration have lines of their own.
 func fail(std *stdio, err error) int {
-	var wrong *configs.Error
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*configs.Error](err); ok {
 		fmt.Fprintf(std.err, "%v\n\n%s\n", wrong, count(len(wrong.Problems), "problem")+", nothing was started or changed")
 		return exitFailed
 	}

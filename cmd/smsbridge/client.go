@@ -62,8 +62,7 @@ func (c opsClient) get(ctx context.Context, std *stdio, path string, query url.V
 
 // cause leaves out the request that failed: the address that was looked up is in it.
 func cause(err error) error {
-	var request *url.Error
-	if errors.As(err, &request) {
+	if request, ok := errors.AsType[*url.Error](err); ok {
 		return request.Err
 	}
 	return err
