@@ -90,7 +90,7 @@ func (d *app) newLinks() (*smpp.Links, error) {
 		}
 		links = append(links, link)
 	}
-	return smpp.NewLinks(smpp.LinksConfig{Links: links})
+	return smpp.NewLinks(smpp.LinksConfig{Links: links, MaxSegments: d.cfg.MT.MaxSegments})
 }
 
 func (d *app) openWeb(ctx context.Context) error {

@@ -63,7 +63,7 @@ func linkConfig(s configs.SMSC, drain time.Duration, log zerolog.Logger, store f
 		Name: s.Name, Account: s.Account, Addr: s.Address, TLS: s.TLS, Bind: smpp.BindMode(s.Bind),
 		SystemID: s.SystemID, Password: s.Password.Reveal(), SystemType: s.SystemType, Window: s.Window, Rate: s.Rate,
 		ResponseTimeout: s.ResponseTimeout, EnquireInterval: s.EnquireInterval, DrainTimeout: drain / 2,
-		Store: store, Logger: room(log, "smpp").With().Str("link", s.Name).Str("smsc", s.Account).Logger(),
+		Store: store, Logger: room(log, "smpp"),
 	}
 }
 

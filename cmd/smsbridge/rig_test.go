@@ -1,0 +1,327 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"smsbridge/messenger/web"
+	"smsbridge/smpp/smsc"
+)
+
+// patience bounds every wait of a test, with room for a machine that is busy.
+const patience = 2 * time.Minute
+
+// process is a daemon of its own.
+type process struct {
+	cmd    *exec.Cmd
+	web    string // URL of the web messenger; empty where there is none
+	ops    string // URL of the operator's listener
+	exited chan struct{}
+	stderr *output
+}
+
+// output is what a process says, a line at a time.
+type output struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (o *output) add(line string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lines = append(o.lines, line)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.Join(o.lines, "\n")
+}
+
+// startDaemon runs `smsbridge serve` with a configuration file, and returns once it
+// serves. The process is killed at the end of the test if it still runs.
+func startDaemon(t *testing.T, config string) *process {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "smsbridge.yaml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command(os.Args[0], "serve", "--config", path), exited: make(chan struct{}), stderr: &output{}}
+	p.cmd.Env = append(os.Environ(), asDaemon+"=1")
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	go p.read(stderr, ready)
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("the daemon said:\n%s", p.stderr)
+		}
+	})
+	select {
+	case <-ready:
+	case <-p.exited:
+		t.Fatalf("the daemon ended at once:\n%s", p.stderr)
+	case <-time.After(patience):
+		t.Fatalf("the daemon does not serve:\n%s", p.stderr)
+	}
+	return p
+}
+
+// read takes the addresses from the daemon's log, until it exits.
+func (p *process) read(stderr io.Reader, ready chan<- struct{}) {
+	defer close(p.exited)
+	lines := bufio.NewScanner(stderr)
+	lines.Buffer(nil, 1<<20)
+	wanted := 3
+	for lines.Scan() {
+		p.stderr.add(lines.Text())
+		var line struct{ Message, Address, Addr string }
+		_ = json.Unmarshal(lines.Bytes(), &line) // what is no JSON is no address
+		switch line.Message {
+		case "web messenger is open":
+			p.web = "http://" + line.Addr
+		case "health, metrics and the admin API are served":
+			p.ops = "http://" + line.Address
+		case "smsbridge is running":
+		default:
+			continue
+		}
+		if wanted--; wanted == 0 {
+			close(ready)
+		}
+	}
+	_ = p.cmd.Wait() // the tests look at ProcessState
+}
+
+// kill is kill -9; it returns once the process is gone.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // fails only where it is gone
+	<-p.exited
+}
+
+// testConfig is a daemon on dir with one link to an SMSC, and the people of users as
+// name to token hash. more is added at the end.
+func testConfig(dir, smscAddr string, users map[string]string, more string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `data_dir: %s
+drain_timeout: 10s
+ops: {listen: "127.0.0.1:0"}
+numbers:
+  region: FR
+  pool: ["+33700000001", "+33700000002", "+33700000003", "+33700000004", "+33700000005"]
+smsc:
+  - {name: main, address: "%s", system_id: bridge, password: secret, window: 20}
+web:
+  listen: 127.0.0.1:0
+  users:
+`, dir, smscAddr)
+	for name := range users {
+		fmt.Fprintf(&b, "    - {name: %s, password_hash: \"%s\"}\n", name, demoUsers["ann"])
+	}
+	b.WriteString("  tokens:\n")
+	for name, hash := range users {
+		fmt.Fprintf(&b, "    - {user: %s, hash: \"%s\"}\n", name, hash)
+	}
+	return b.String() + more
+}
+
+// person is a user of the API.
+type person struct {
+	name, token string
+	base        string // URL of the web messenger
+}
+
+// people makes users and the hashes of their tokens.
+func people(names ...string) ([]*person, map[string]string) {
+	var all []*person
+	hashes := make(map[string]string)
+	for _, name := range names {
+		token, hash := web.NewToken()
+		all = append(all, &person{name: name, token: token})
+		hashes[name] = hash
+	}
+	return all, hashes
+}
+
+// message is what the API says of a message, or its refusal.
+type message struct {
+	Code   int    `json:"-"`
+	ID     string `json:"id"`
+	Status string `json:"status"`
+	Reason string `json:"reason"`
+	Detail string `json:"detail"`
+}
+
+func (p *person) call(ctx context.Context, method, path, key string, body any) (message, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return message{}, err
+	}
+	request, err := http.NewRequestWithContext(ctx, method, p.base+path, bytes.NewReader(data))
+	if err != nil {
+		return message{}, err
+	}
+	request.Header.Set("Authorization", "Bearer "+p.token)
+	request.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		request.Header.Set("Idempotency-Key", key)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return message{}, err
+	}
+	defer response.Body.Close()
+	m := message{Code: response.StatusCode}
+	return m, json.NewDecoder(response.Body).Decode(&m)
+}
+
+// send writes a text to a phone.
+func (p *person) send(ctx context.Context, to, text, key string) (message, error) {
+	return p.call(ctx, http.MethodPost, "/api/v1/messages", key, map[string]string{"to": to, "text": text})
+}
+
+// status asks what became of a message.
+func (p *person) status(ctx context.Context, id string) (message, error) {
+	return p.call(ctx, http.MethodGet, "/api/v1/messages/"+id, "", nil)
+}
+
+// final are the states that no other follows.
+var final = map[string]bool{"delivered": true, "failed": true, "expired": true, "unknown": true}
+
+// awaitFinal reads the person's events, from the first on, until each of n messages is
+// in a final state, and returns these.
+func (p *person) awaitFinal(t *testing.T, n int) map[string]string {
+	t.Helper()
+	ended := make(map[string]string)
+	p.events(t, func(e event) bool {
+		if final[e.Status] {
+			if before, twice := ended[e.ID]; twice && before != e.Status {
+				t.Errorf("%s was %s and is now %s", e.ID, before, e.Status)
+			}
+			ended[e.ID] = e.Status
+		}
+		return len(ended) < n
+	})
+	return ended
+}
+
+// event is a server-sent event of the API.
+type event struct {
+	ID        string `json:"id"`
+	Direction string `json:"direction"`
+	Phone     string `json:"phone"`
+	Text      string `json:"text"`
+	Status    string `json:"status"`
+	Reason    string `json:"reason"`
+	Detail    string `json:"detail"`
+}
+
+// events reads events, from the second that is kept on, until more is false.
+func (p *person) events(t *testing.T, more func(event) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.base+"/api/v1/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+p.token)
+	request.Header.Set("Last-Event-ID", "1") // resume after the very first
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		data, found := strings.CutPrefix(lines.Text(), "data: ")
+		if !found {
+			continue
+		}
+		var e event
+		if err := json.Unmarshal([]byte(data), &e); err != nil {
+			t.Fatalf("event %q: %v", data, err)
+		}
+		if !more(e) {
+			return
+		}
+	}
+	t.Fatalf("the events ended too early: %v", lines.Err())
+}
+
+// quietPort is a loopback address where nobody listens yet, outside of the range that
+// the system picks ports from, so that nobody gets it by chance.
+func quietPort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.N(10000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+// startSMSC runs the simulator until the test ends.
+func startSMSC(t *testing.T, cfg smsc.Config) *smsc.Server {
+	t.Helper()
+	cfg.Logger = zerolog.Nop()
+	s, err := smsc.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// texts are what a phone of the simulator has received, in order.
+func texts(t *testing.T, s *smsc.Server, phone string) []string {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	s.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/phones/"+phone+"/messages", nil))
+	var messages []struct{ Direction, Text string }
+	if err := json.NewDecoder(answer.Body).Decode(&messages); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, m := range messages {
+		if m.Direction == "received" {
+			all = append(all, m.Text)
+		}
+	}
+	return all
+}
