@@ -72,8 +72,11 @@ func TestParseReceipt(t *testing.T) {
 		{"the text knows more of the error", "id:1 stat:UNDELIV err:7", []bridge.TLV{tlv(0x0423, "\x03\x00\x15")}, "1", bridge.ReceiptFailed, "7", time.Time{}},
 		{"the state says more than stat", "id:1 stat:DEL", []bridge.TLV{tlv(0x0427, "\x03")}, "1", bridge.ReceiptExpired, "", time.Time{}},
 		{"a state that nobody knows", "id:1 stat:DELIVRD", []bridge.TLV{tlv(0x0427, "\x63")}, "1", bridge.ReceiptDelivered, "", time.Time{}},
-		{"text cut off", "id:0000003005 sub:001 dlvrd:001 submit date:2611221653 done date:2611221654 stat:DELIVRD err:000 te",
-			[]bridge.TLV{tlv(0x001E, "3005\x00")}, "0000003005", bridge.ReceiptDelivered, "000", day},
+		{
+			"text cut off", "id:0000003005 sub:001 dlvrd:001 submit date:2611221653 done date:2611221654 stat:DELIVRD err:000 te",
+			[]bridge.TLV{tlv(0x001E, "3005\x00")},
+			"0000003005", bridge.ReceiptDelivered, "000", day,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
