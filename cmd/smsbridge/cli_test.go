@@ -161,6 +161,7 @@ func TestNoDaemon(t *testing.T) {
 		{"somebody else there", other.URL, "web:ann", "is no smsbridge: it says 404 Not Found"},
 		{"somebody else who answers", chatty.URL, "web:ann", "is no smsbridge, or another version of it"},
 		{"no URL", "127.0.0.1:9090", "web:ann", "is not a URL such as http://127.0.0.1:9090"},
+		{"no host", "http://", "web:ann", "is not a URL such as http://127.0.0.1:9090"},
 		{"a refusal", daemon(t), "nonsense", "neither a phone nor one of the bridge's own numbers"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

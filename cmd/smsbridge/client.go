@@ -28,9 +28,9 @@ const maxAnswer = 16 << 20
 func (c opsClient) get(ctx context.Context, std *stdio, path string, query url.Values, answer any) (read bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	target := strings.TrimSuffix(c.Ops, "/") + path + "?" + query.Encode()
+	target := strings.TrimRight(c.Ops, "/") + path + "?" + query.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
+	if err != nil || request.URL.Hostname() == "" {
 		return false, fmt.Errorf("%q is not a URL such as http://127.0.0.1:9090: mend --ops or SMSBRIDGE_OPS", c.Ops)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
