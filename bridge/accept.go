@@ -27,7 +27,10 @@ func (h *Hub) Accept(ctx context.Context, r Request) (Story, error) {
 	if errors.As(err, &refusal) {
 		h.stats.refused(refusal.Reason)
 		if refusal.Err != nil {
-			h.log.Error().Err(refusal.Err).Str("reason", string(refusal.Reason)).Str("network", r.Handle.Network()).Msg("message refused")
+			h.refusals.Do(func() {
+				h.log.Error().Err(refusal.Err).Str("reason", string(refusal.Reason)).Str("network", r.Handle.Network()).
+					Msg("messages are refused; this is said once a minute, the metrics count them")
+			})
 		}
 	}
 	return s, err

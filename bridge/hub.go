@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
 
 	"smsbridge/addressing"
 )
@@ -58,9 +59,12 @@ type Hub struct {
 	stats *stats
 	// accepting are MT messages being accepted: their dispatch waits until they are.
 	accepting gates
+
 	// submitting are phones that a submit is under way to: a receipt that comes before
 	// its submit_sm_resp waits for it.
 	submitting gates
+	// refusals says now and then why the store refuses.
+	refusals rate.Sometimes
 }
 
 // New makes a Hub.
@@ -82,6 +86,8 @@ func New(cfg Config, ports Ports) (*Hub, error) {
 		log:   cfg.Logger,
 		now:   func() time.Time { return cfg.Now().UTC() },
 		stats: newStats(),
+
+		refusals: rate.Sometimes{First: 1, Interval: time.Minute},
 	}, nil
 }
 

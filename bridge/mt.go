@@ -140,7 +140,7 @@ func (t *turn) submission(notStored *error) Submission {
 	}
 	return Submission{
 		ID: t.m.ID, Number: t.m.Number, Phone: t.m.Phone, Text: t.m.Text, ExpiresAt: t.m.ExpiresAt,
-		Done: done, Link: t.story.Link, First: t.first,
+		Done: done, Link: t.story.Link, Account: t.story.Account, First: t.first,
 		Attempt: func(ctx context.Context, link, account string) error {
 			t.enter()
 			t.story.State, t.story.Link, t.story.Account = Submitting, link, account

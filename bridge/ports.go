@@ -89,9 +89,10 @@ type Submission struct {
 	Text   string
 	// ExpiresAt becomes validity_period.
 	ExpiresAt time.Time
-	// Done are the first segments, which were accepted before. The rest goes by Link.
-	Done []string
-	Link string
+	// Done are the first segments, which were accepted before. The rest goes by Link,
+	// or by another link of Account.
+	Done          []string
+	Link, Account string
 	// First asks to go before others that wait: it was throttled.
 	First bool
 	// Attempt is called once, when the link is chosen and its window has room,

@@ -10,7 +10,7 @@ import (
 // receipt may come before the submit_sm_resp that tells its id: while a submit to
 // its phone is under way it waits for that.
 func (h *Hub) receipt(ctx context.Context, m MO, short Short) error {
-	ref, err := h.findRef(ctx, m.Account, short)
+	ref, err := h.awaitRef(ctx, m.Account, short)
 	if errors.Is(err, ErrNotFound) {
 		h.stats.receipt(false)
 		h.log.Warn().Str("smsc", m.Account).Str("msisdn", short.Phone.Masked()).Str("message_id", m.ID).
@@ -29,14 +29,16 @@ func (h *Hub) receipt(ctx context.Context, m MO, short Short) error {
 	}
 }
 
-func (h *Hub) findRef(ctx context.Context, account string, short Short) (SegmentRef, error) {
+// awaitRef finds what a receipt belongs to. While a submit to its phone is under way it
+// waits for the id that this brings.
+func (h *Hub) awaitRef(ctx context.Context, account string, short Short) (SegmentRef, error) {
 	for {
 		// Looked at before the index is read: a submit that ends in between is in the index.
 		var underWay <-chan struct{}
 		if !short.Phone.IsZero() {
 			underWay = h.submitting.empty(short.Phone.Digits())
 		}
-		ref, err := h.Journal.Ref(ctx, account, short.Receipt.Candidates)
+		ref, err := h.findRef(ctx, account, short)
 		if !errors.Is(err, ErrNotFound) || underWay == nil {
 			return ref, err
 		}
@@ -46,6 +48,37 @@ func (h *Hub) findRef(ctx context.Context, account string, short Short) (Segment
 			return SegmentRef{}, ctx.Err()
 		}
 	}
+}
+
+// findRef tries the forms that the id may have been recorded in. Where ids are small
+// numbers, one form of one id is another form of another: the message must be to the
+// phone that the receipt is about, or else its id must be the very same.
+func (h *Hub) findRef(ctx context.Context, account string, short Short) (SegmentRef, error) {
+	var same *SegmentRef
+	for i, candidate := range short.Receipt.Candidates {
+		ref, err := h.Journal.Ref(ctx, account, []string{candidate})
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return SegmentRef{}, err
+		}
+		s, _, err := h.Journal.Story(ctx, ref.MessageID)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			continue // older than the journal remembers
+		case err != nil:
+			return SegmentRef{}, err
+		case s.Phone == short.Phone:
+			return ref, nil
+		case i == 0:
+			same = &ref
+		}
+	}
+	if same != nil {
+		return *same, nil
+	}
+	return SegmentRef{}, ErrNotFound
 }
 
 // apply puts a receipt into the story, and tells the sender where that ends it. The

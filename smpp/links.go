@@ -117,7 +117,7 @@ func (ls *Links) Submit(ctx context.Context, sub bridge.Submission) bridge.Resul
 	}
 	refused.Total = len(segments)
 	if len(sub.Done) >= len(segments) {
-		refused.Account = ls.accountOf(sub.Link)
+		refused.Account = sub.Account
 		refused.Outcome = bridge.OutcomeSent
 		return refused
 	}
@@ -133,22 +133,18 @@ func (ls *Links) Submit(ctx context.Context, sub bridge.Submission) bridge.Resul
 	return result
 }
 
-func (ls *Links) accountOf(name string) string {
-	for _, l := range ls.links {
-		if l.cfg.Name == name {
-			return l.cfg.Account
-		}
-	}
-	return ""
+// serves tells whether a link of the account is configured.
+func (ls *Links) serves(account string) bool {
+	return slices.ContainsFunc(ls.links, func(l *Link) bool { return l.cfg.Account == account })
 }
 
 // acquire waits for a link and a slot in its window.
 func (ls *Links) acquire(ctx context.Context, sub bridge.Submission) (grant, error) {
 	w := &waiter{first: sub.First, granted: make(chan grant, 1)}
-	if len(sub.Done) > 0 {
-		// A link that is no longer configured has no account: any may take the rest,
-		// for a part of a text is worse than one that came over two accounts.
-		w.link, w.account = sub.Link, ls.accountOf(sub.Link)
+	// If its account is no longer configured any may take the rest of a text: a part of
+	// it is worse than one that came over two accounts.
+	if len(sub.Done) > 0 && ls.serves(sub.Account) {
+		w.link, w.account = sub.Link, sub.Account
 	}
 	ls.enter(w)
 	select {

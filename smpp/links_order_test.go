@@ -124,7 +124,7 @@ func TestFailover(t *testing.T) {
 func TestRestIsPinned(t *testing.T) {
 	rest := submission("m", strings.Repeat("0123456789", 20))
 	rest.Done = []string{"a"}
-	rest.Link = "two"
+	rest.Link, rest.Account = "two", "b"
 	for _, test := range []struct {
 		name, account1 string
 		bound          int // which link is bound

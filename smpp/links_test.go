@@ -122,7 +122,7 @@ func TestSubmitSegments(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	p.barrier() // no third segment
-	long.Done, long.Link = got.SMSCIDs, got.Link
+	long.Done, long.Link, long.Account = got.SMSCIDs, got.Link, got.Account
 	done = submit(testContext(t), ls, long)
 	for i := byte(2); i <= 3; i++ {
 		asked := p.expect(smpp.SubmitSM)

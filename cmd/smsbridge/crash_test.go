@@ -71,7 +71,7 @@ func (c crowd) final(t *testing.T) map[string]int {
 	for _, p := range c.people {
 		for id, state := range p.awaitFinal(t, c.phones*c.perPhone) {
 			states[state]++
-			if m, err := p.status(t.Context(), id); err != nil || m.Status != state {
+			if m, err := p.status(t.Context(), id); err != nil || string(m.Status) != state {
 				t.Errorf("%s: the event says %s, the API says %+v, %v", id, state, m, err)
 			}
 		}

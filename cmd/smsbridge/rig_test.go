@@ -171,9 +171,20 @@ func people(names ...string) ([]*person, map[string]string) {
 type message struct {
 	Code   int    `json:"-"`
 	ID     string `json:"id"`
-	Status string `json:"status"`
+	Status state  `json:"status"`
 	Reason string `json:"reason"`
 	Detail string `json:"detail"`
+}
+
+// state is a message's status; in a refusal the member has the HTTP status (RFC 9457,
+// 3.1.3), which Code has already.
+type state string
+
+func (s *state) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] != '"' {
+		return nil
+	}
+	return json.Unmarshal(b, (*string)(s))
 }
 
 func (p *person) call(ctx context.Context, method, path, key string, body any) (message, error) {

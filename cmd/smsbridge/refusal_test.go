@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"smsbridge/smpp/smsc"
+)
+
+// TestRefusals: what cannot be sent is refused with a clear error, at once or when the
+// operator says so, and nothing else stops.
+func TestRefusals(t *testing.T) {
+	all, hashes := people("ann")
+	s := startSMSC(t, smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond})
+	p := startDaemon(t, testConfig(t.TempDir(), s.Addr(), hashes, ""))
+	ann := all[0]
+	ann.base = p.web
+
+	tests := []struct {
+		name, to, text string
+		code           int
+		reason         string
+	}{
+		{"bad number", "06123", "hello", http.StatusUnprocessableEntity, "bad_number"},
+		{"a word for a number", "bob", "hello", http.StatusUnprocessableEntity, "bad_number"},
+		{"empty", "+33612345678", " \n", http.StatusUnprocessableEntity, "empty_text"},
+		{"100 kB", "+33612345678", strings.Repeat("0123456789", 10_000), http.StatusUnprocessableEntity, "text_too_long"},
+		{"more segments than allowed", "+33612345678", strings.Repeat("x", 1600), http.StatusUnprocessableEntity, "text_too_long"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := ann.send(t.Context(), tt.to, tt.text, "")
+			if err != nil || m.Code != tt.code || m.Reason != tt.reason || m.Detail == "" {
+				t.Errorf("%+v, %v; want %d %s and a detail", m, err, tt.code, tt.reason)
+			}
+		})
+	}
+	for _, tt := range []struct{ name, to, status, reason string }{
+		{"refused by the operator", "+33612300404", "failed", "rejected"},
+		{"not delivered by the operator", "+33612300410", "failed", "undeliverable"},
+		{"expired at the operator", "+33612300419", "expired", "expired"},
+		{"not refused", "+33612345678", "delivered", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := ann.send(t.Context(), tt.to, "hello", "")
+			if err != nil || m.Code != http.StatusAccepted {
+				t.Fatalf("%+v, %v", m, err)
+			}
+			ann.events(t, func(e event) bool {
+				if e.ID != m.ID || !final[e.Status] {
+					return true
+				}
+				if e.Status != tt.status || e.Reason != tt.reason || (e.Detail == "") != (tt.reason == "") {
+					t.Errorf("%+v; want %s %s", e, tt.status, tt.reason)
+				}
+				return false
+			})
+		})
+	}
+}
+
+// TestQueueFull: a full queue refuses at once and says so; what it holds stays, and there
+// is room again once that is sent.
+func TestQueueFull(t *testing.T) {
+	all, hashes := people("ann")
+	smscAddr := quietPort(t)
+	p := startDaemon(t, testConfig(t.TempDir(), smscAddr, hashes, "queue: {max_bytes: {mt: 1MiB}}\n"))
+	ann := all[0]
+	ann.base = p.web
+	text := strings.Repeat("long ", 290)
+	accepted := 0
+	for {
+		m, err := ann.send(t.Context(), phoneOf(accepted), text, fmt.Sprint(accepted))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Code == http.StatusAccepted {
+			accepted++
+			continue
+		}
+		if m.Code != http.StatusServiceUnavailable || m.Reason != "queue_full" || m.Detail == "" {
+			t.Fatalf("after %d messages: %+v; want 503 queue_full and a detail", accepted, m)
+		}
+		break
+	}
+	startSMSC(t, smsc.Config{Addr: smscAddr, ReceiptDelay: time.Millisecond})
+	if ended := ann.awaitFinal(t, accepted-1); len(ended) < accepted-1 { // the events begin after the first
+		t.Errorf("%d of %d messages ended", len(ended), accepted)
+	}
+	if m, err := ann.send(t.Context(), phoneOf(0), text, "again"); err != nil || m.Code != http.StatusAccepted {
+		t.Errorf("with room again: %+v, %v", m, err)
+	}
+}
+
+// TestDrain: SIGTERM ends the daemon in time, and what it was told stays queued.
+func TestDrain(t *testing.T) {
+	all, hashes := people("ann")
+	smscAddr := quietPort(t)
+	config := testConfig(t.TempDir(), smscAddr, hashes, "")
+	p := startDaemon(t, config)
+	ann := all[0]
+	ann.base = p.web
+	m, err := ann.send(t.Context(), "+33612345678", "hello", "")
+	if err != nil || m.Code != http.StatusAccepted {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(15 * time.Second): // drain_timeout is 10 s
+		t.Fatal("the daemon does not stop")
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	s := startSMSC(t, smsc.Config{Addr: smscAddr, ReceiptDelay: time.Millisecond})
+	ann.base = startDaemon(t, config).web
+	ann.events(t, func(e event) bool { return e.ID != m.ID || e.Status != "delivered" })
+	if got := texts(t, s, "+33612345678"); len(got) != 1 || got[0] != "hello" {
+		t.Errorf("the phone got %q", got)
+	}
+}
