@@ -134,7 +134,7 @@ func forward(ctx context.Context, events chan<- event) func(uint64, bridge.Entry
 			next.data = messageOf(e)
 		case bridge.EntryStatus:
 			next.name = "status"
-			next.data = change{ID: e.ID, Phone: &e.Phone, At: e.At.UTC(), status: *statusOf(e)}
+			next.data = change{ID: e.ID, Phone: &e.Phone, At: stamp(e.At), status: *statusOf(e)}
 		default:
 			return nil // of a later version
 		}

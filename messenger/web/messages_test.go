@@ -173,7 +173,9 @@ func TestMessageEndsInOneStatus(t *testing.T) {
 			}
 		})
 	}
-	var list struct{ Conversations []struct{ Last map[string]any } }
+	var list struct {
+		Conversations []struct{ Last map[string]any }
+	}
 	r.call("GET", "/api/v1/conversations", "").json(t, &list)
 	if len(list.Conversations) != 1 || list.Conversations[0].Last["status"] != "unknown" {
 		t.Errorf("conversations = %v", list)
@@ -310,4 +312,3 @@ func TestTooManyStreams(t *testing.T) {
 		t.Errorf("GET events = %d %s", got.status, got.body)
 	}
 }
-

@@ -16,7 +16,7 @@ import (
 type reason = bridge.Reason
 
 const (
-	reasonMalformed       reason = "malformed"         // the request cannot be read
+	reasonMalformed       reason = "malformed" // the request cannot be read
 	reasonBadKey          reason = "bad_idempotency_key"
 	reasonUnauthenticated reason = "unauthenticated"   // nobody is signed in
 	reasonCredentials     reason = "wrong_credentials" // name or password is wrong

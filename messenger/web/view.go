@@ -14,7 +14,7 @@ type message struct {
 	Phone     addressing.MSISDN `json:"phone"`
 	Number    addressing.Number `json:"number"`
 	Text      string            `json:"text"`
-	At        time.Time         `json:"at"`
+	At        string            `json:"at"`
 	// Key is the Idempotency-Key that the message was sent with.
 	Key string `json:"idempotency_key,omitempty"`
 	*status
@@ -28,7 +28,7 @@ type status struct {
 }
 
 func messageOf(e bridge.Entry) message {
-	m := message{ID: e.ID, Direction: e.Kind, Phone: e.Phone, Number: e.Number, Text: e.Text, At: e.At.UTC()}
+	m := message{ID: e.ID, Direction: e.Kind, Phone: e.Phone, Number: e.Number, Text: e.Text, At: stamp(e.At)}
 	if e.Kind == bridge.EntryMT {
 		m.Key = e.NetworkID
 		m.status = statusOf(e)
@@ -51,7 +51,7 @@ type conversation struct {
 type change struct {
 	ID    string             `json:"id,omitempty"`
 	Phone *addressing.MSISDN `json:"phone,omitempty"`
-	At    time.Time          `json:"at"`
+	At    string             `json:"at"`
 	status
 }
 
@@ -72,11 +72,15 @@ func storyOf(s bridge.Story) story {
 	}
 	for _, c := range s.History {
 		view.History = append(view.History, change{
-			At: c.At.UTC(), status: status{Status: c.State.Shown(), Reason: c.Reason, Detail: c.Detail},
+			At: stamp(c.At), status: status{Status: c.State.Shown(), Reason: c.Reason, Detail: c.Detail},
 		})
 	}
 	return view
 }
+
+// stamp writes a time in UTC and in one width (RFC 3339, 5.1), so that as texts too
+// they are in order.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // fold makes messages of log entries, in the order of the log. An entry that stands
 // twice is one; a status that comes late does not undo a later one.
