@@ -56,7 +56,8 @@ var (
 //
 // handle returns nil when it is done with the message: once all that it stored is on disk
 // the message leaves the queue. After an error the same message comes again, after a
-// delay, before any other of its conversation. A panic counts as an error; after five on one
+// delay, before any other of its conversation; a bridge.LaterError sets the time, and counts
+// as no failure. A panic counts as an error; after five on one
 // message it becomes a dead letter, as does a message that cannot be decoded. A message may come
 // again after a crash although it was done.
 //
