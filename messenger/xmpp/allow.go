@@ -17,10 +17,11 @@ type allowList struct {
 // parseAllow reads the patterns of [Config.Allow].
 func parseAllow(patterns []string, domain string) (allowList, error) {
 	if len(patterns) == 0 {
-		// A domain of one label has none above it; then nobody may write until Allow
-		// says who.
 		_, above, found := strings.Cut(domain, ".")
-		return allowList{domains: map[string]bool{above: found}}, nil
+		if !found {
+			return allowList{}, fmt.Errorf("xmpp: allow: no domain stands above %s, so it must be said who may write: like *@corp.example", domain)
+		}
+		return allowList{domains: map[string]bool{above: true}}, nil
 	}
 	l := allowList{domains: map[string]bool{}, people: map[string]bool{}}
 	for i, p := range patterns {

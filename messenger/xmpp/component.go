@@ -46,7 +46,7 @@ type Config struct {
 	// component's, *@example.org for sms.example.org.
 	Allow []string
 	// PingInterval is how often the server is asked whether it is still there, and how
-	// long its answer may take. Default 30 s.
+	// long an answer to any ping may take. Default 15 s.
 	PingInterval time.Duration
 	// Version is what XEP-0092 is answered with. Default "unknown".
 	Version string
@@ -98,7 +98,7 @@ func New(cfg Config) (*Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.PingInterval = cmp.Or(cfg.PingInterval, 30*time.Second)
+	cfg.PingInterval = cmp.Or(cfg.PingInterval, 15*time.Second)
 	cfg.Version = cmp.Or(cfg.Version, "unknown")
 	return &Component{
 		cfg: cfg, domain: domain, allow: allow, log: cfg.Logger.With().Str("network", addressing.NetworkXMPP).Logger(),

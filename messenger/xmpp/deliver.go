@@ -140,7 +140,7 @@ func (c *Component) deliverFailure(ctx context.Context, s *session, device jid.J
 		if err != nil {
 			return err
 		}
-		typ, err := s.ping(ctx, device.String(), pingTimeout/2)
+		typ, err := s.ping(ctx, device.String())
 		if err != nil && !isSilent(err) {
 			return err
 		}

@@ -247,3 +247,28 @@ func TestTooMuchWaitingIsRefused(t *testing.T) {
 		t.Errorf("got %s, body of %d, stats %+v", got, len(e.Body), c.Stats())
 	}
 }
+
+// A defect costs the one message that it befell.
+func TestPanicCostsOneMessage(t *testing.T) {
+	s, h := newServer(t), newHub()
+	h.answer = func(r bridge.Request) error {
+		if r.Text == "panic" {
+			panic("a defect")
+		}
+		return nil
+	}
+	c := run(t, config(s.listener.Addr().String(), h))
+	st := s.next()
+	for _, body := range []string{"panic", "next"} {
+		st.raw("<message type='chat' from='ann@corp.example/d' to='+33612345678@sms.corp.example'><body>" + body + "</body></message>")
+		if r := wait(t, h.requests, "the request"); r.Text != body {
+			t.Errorf("got %+v", r)
+		}
+	}
+	if got, _ := failure(t, st.get()); got != "wait/internal-server-error" {
+		t.Errorf("the sender was told %s", got)
+	}
+	if n := c.Stats().Panics; n != 1 {
+		t.Errorf("%d panics counted", n)
+	}
+}

@@ -8,17 +8,14 @@ import (
 	"time"
 )
 
-// pingTimeout is how long a server or a client may take to answer a ping.
-const pingTimeout = 10 * time.Second
-
 type pingElement struct {
 	XMLName xml.Name `xml:"urn:xmpp:ping ping"`
 }
 
 // ping asks address whether it is there and returns the type of its answer: result,
 // or error, which is an answer too (XEP-0199, 4.2 to 4.4). The error is errSilent
-// after timeout, errLost when the connection ends, or that of ctx.
-func (s *session) ping(ctx context.Context, address string, timeout time.Duration) (string, error) {
+// after [Config.PingInterval], errLost when the connection ends, or that of ctx.
+func (s *session) ping(ctx context.Context, address string) (string, error) {
 	answer := make(chan string, 1)
 	s.mu.Lock()
 	s.lastPing++
@@ -35,13 +32,13 @@ func (s *session) ping(ctx context.Context, address string, timeout time.Duratio
 	if err := s.send(iq{head: h, Payload: pingElement{}}); err != nil {
 		return "", err
 	}
-	late := time.NewTimer(timeout)
+	late := time.NewTimer(s.c.cfg.PingInterval)
 	defer late.Stop()
 	select {
 	case typ := <-answer:
 		return typ, nil
 	case <-late.C:
-		return "", fmt.Errorf("%w within %s", errSilent, timeout)
+		return "", fmt.Errorf("%w within %s", errSilent, s.c.cfg.PingInterval)
 	case <-s.done:
 		return "", errLost
 	case <-ctx.Done():
@@ -116,11 +113,17 @@ func (s *session) ask(domain string) {
 // shows: writing it all again would only show it twice.
 func (s *session) prove(domain string) error {
 	ctx := context.Background() // those who wait have contexts of their own
-	if _, err := s.ping(ctx, domain, pingTimeout); err == nil || !isSilent(err) {
+	if _, err := s.ping(ctx, domain); err == nil || !isSilent(err) {
 		return err
 	}
-	s.c.log.Warn().Str("domain", domain).Msg("this domain answers no ping; texts to it count as delivered once our own server has them")
-	_, err := s.ping(ctx, s.c.domain.String(), pingTimeout)
+	s.mu.Lock()
+	known := s.silent[domain]
+	s.silent[domain] = true
+	s.mu.Unlock()
+	if !known {
+		s.c.log.Warn().Str("domain", domain).Msg("this domain answers no ping; texts to it count as delivered once our own server has them")
+	}
+	_, err := s.ping(ctx, s.c.domain.String())
 	if isSilent(err) {
 		_ = s.conn.Close()
 		return errLost

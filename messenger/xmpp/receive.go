@@ -7,6 +7,7 @@ import (
 	"mellium.im/xmpp/stanza"
 
 	"smsbridge/addressing"
+	"smsbridge/bridge"
 )
 
 // receive decides what a stanza is. It runs on the reader of the stream: what may
@@ -50,6 +51,10 @@ func (s *session) queue(r *received) {
 			if p := recover(); p != nil {
 				s.c.stats.panics.Add(1)
 				s.c.log.Error().Any("panic", p).Bytes("stack", debug.Stack()).Str("stanza", r.XMLName.Local).Msg("stanza not handled")
+				if r.XMLName.Local == "message" {
+					s.refuse(r, reasonFailure(bridge.ReasonInternal,
+						"The bridge failed at this message because of a defect of its own. Tell its operator, who finds it in the log."))
+				}
 			}
 		}()
 		switch r.XMLName.Local {

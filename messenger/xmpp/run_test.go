@@ -71,6 +71,25 @@ func TestSilentServerIsLeft(t *testing.T) {
 	s.next()
 }
 
+// A far domain that answers no ping must not have its texts written again and again:
+// that our own server has them is enough.
+func TestSilentDomain(t *testing.T) {
+	s := newServer(t)
+	s.muted = "corp.example"
+	cfg := config(s.listener.Addr().String(), newHub())
+	cfg.PingInterval = 100 * time.Millisecond
+	c := start(t, cfg)
+	st := s.next()
+	for range 2 {
+		result := deliver(t, c, text("id", "a"))
+		st.get()
+		ended(t, result)
+	}
+	if n := c.Stats(); n.Texts != 2 || n.Connects != 1 {
+		t.Errorf("stats %+v", n)
+	}
+}
+
 func TestWrongSecretIsSaidLoudly(t *testing.T) {
 	s := newServer(t)
 	var l logs
@@ -139,6 +158,7 @@ func TestNewNamesTheSetting(t *testing.T) {
 		{"no port", func(c *xmpp.Config) { c.Server = "127.0.0.1" }, "server:"},
 		{"no secret", func(c *xmpp.Config) { c.Secret = "" }, "secret:"},
 		{"no hub", func(c *xmpp.Config) { c.Hub = nil }, "hub"},
+		{"allow: no default", func(c *xmpp.Config) { c.Domain = "sms" }, "allow:"},
 		{"allow: a domain alone", func(c *xmpp.Config) { c.Allow = []string{"*", "corp.example"} }, "allow[1]:"},
 		{"allow: a device", func(c *xmpp.Config) { c.Allow = []string{"ann@corp.example/desk"} }, "allow[0]:"},
 		{"allow: nothing", func(c *xmpp.Config) { c.Allow = []string{""} }, "allow[0]:"},

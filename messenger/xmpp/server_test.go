@@ -38,6 +38,8 @@ type server struct {
 	// devices have gone.
 	mute, gone atomic.Bool
 	pings      chan element
+	// muted is a domain that answers no ping.
+	muted string
 	// farewell is written before the stream is closed for a component that closes it.
 	farewell string
 	streams  chan *stream
@@ -127,6 +129,7 @@ func (s *server) ping(st *stream, e element) {
 	switch {
 	case s.mute.Load():
 		s.pings <- e
+	case e.To == s.muted:
 	case s.gone.Load() && strings.Contains(e.To, "/"):
 		st.raw(fmt.Sprintf("<iq type='error' id='%s' from='%s' to='%s'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>", e.ID, e.To, e.From))
 	default:
@@ -236,8 +239,20 @@ func (l *logs) String() string {
 	return l.text.String()
 }
 
-// start runs a component until the test ends.
+// start runs a component until the test ends; nothing may have panicked then.
 func start(t *testing.T, cfg xmpp.Config) *xmpp.Component {
+	t.Helper()
+	c := run(t, cfg)
+	t.Cleanup(func() {
+		if n := c.Stats().Panics; n != 0 {
+			t.Errorf("%d panics", n)
+		}
+	})
+	return c
+}
+
+// run runs a component until the test ends.
+func run(t *testing.T, cfg xmpp.Config) *xmpp.Component {
 	t.Helper()
 	c, err := xmpp.New(cfg)
 	if err != nil {
@@ -250,9 +265,6 @@ func start(t *testing.T, cfg xmpp.Config) *xmpp.Component {
 		cancel()
 		if err := wait(t, ended, "the end of Run"); err != nil {
 			t.Errorf("Run: %v", err)
-		}
-		if n := c.Stats().Panics; n != 0 {
-			t.Errorf("%d panics", n)
 		}
 	})
 	return c

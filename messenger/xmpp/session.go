@@ -34,6 +34,7 @@ type session struct {
 	bounces  map[string]chan *bounceError // by the id of a text that is being delivered
 	rounds   map[string]*round            // by domain: those that wait for the next ping
 	asking   map[string]bool              // by domain: a goroutine pings it
+	silent   map[string]bool              // domains that are known to answer no ping
 }
 
 // pending is a ping that waits for its answer. The answer counts only if it comes
@@ -47,7 +48,7 @@ func newSession(c *Component, x *melliumxmpp.Session, conn net.Conn) *session {
 	return &session{
 		c: c, x: x, conn: conn, done: make(chan struct{}),
 		pings: make(map[string]pending), bounces: make(map[string]chan *bounceError),
-		rounds: make(map[string]*round), asking: make(map[string]bool),
+		rounds: make(map[string]*round), asking: make(map[string]bool), silent: make(map[string]bool),
 	}
 }
 
@@ -75,7 +76,7 @@ func (s *session) keepAlive(ctx context.Context) error {
 	for {
 		select {
 		case <-tick.C:
-			if _, err := s.ping(ctx, s.c.domain.String(), s.c.cfg.PingInterval); isSilent(err) {
+			if _, err := s.ping(ctx, s.c.domain.String()); isSilent(err) {
 				_ = s.conn.Close()
 				return err
 			}
