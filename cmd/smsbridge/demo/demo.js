@@ -11,7 +11,10 @@ for (const button of document.querySelectorAll("button[data-phone]")) {
 }
 
 // The phone's page has the list of the magic numbers.
-document.getElementById("magic").addEventListener("click", () => phone.contentDocument.getElementById("help")?.click());
+document.getElementById("magic").addEventListener("click", () => {
+  phone.scrollIntoView({ block: "nearest" });
+  phone.contentDocument.getElementById("help")?.click();
+});
 
 try {
   const response = await fetch("/api/v1/session");

@@ -11,7 +11,7 @@ let phones = []; // all of the simulator
 let other = null; // whose thread is open: a number, "" for a new one, null for none
 const drafts = new Map(); // by phone and thread
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const peer = (m) => (m.direction === "received" ? m.from : m.to);
 
 function el(tag, props = {}, ...children) {
