@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// startDemo runs `smsbridge demo` on dir, and gives the URL that it prints. stop ends it
+// as Ctrl-C does.
+func startDemo(t *testing.T, dir string) (url string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	exited := make(chan int, 1)
+	go func() {
+		any := "127.0.0.1:0"
+		exited <- execute(ctx, []string{"demo", "--data", dir, "--addr", any, "--smsc-addr", any, "--ops-addr", any},
+			&stdio{in: strings.NewReader(""), out: in, err: os.Stderr})
+		_ = in.Close()
+	}()
+	ended := false
+	stop = func() {
+		if ended {
+			return
+		}
+		ended = true
+		cancel()
+		if code := <-exited; code != exitOK {
+			t.Errorf("the demo ended with %d", code)
+		}
+	}
+	t.Cleanup(stop)
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if line := strings.TrimSpace(lines.Text()); strings.HasPrefix(line, "http://") {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return line, stop
+		}
+	}
+	t.Fatal("the demo printed no URL")
+	return "", nil
+}
+
+// browser is one tab of Chromium.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+func newBrowser(t *testing.T) *browser {
+	t.Helper()
+	var program string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			program = found
+			break
+		}
+	}
+	if program == "" {
+		if os.Getenv("SMSBRIDGE_PEERS") == "require" {
+			t.Fatal("Chromium is not installed: run internal/peers/install.sh")
+		}
+		t.Skip("there is no Chromium on this machine: install chromium to test the page")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox,
+		chromedp.Flag("disable-background-networking", true), chromedp.WindowSize(1280, 800))
+	ctx, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancelTab := chromedp.NewContext(ctx, chromedp.WithListener(func(event any) {
+		if thrown, ok := event.(*runtime.EventExceptionThrown); ok {
+			t.Errorf("the page has a defect: %s", thrown.ExceptionDetails.Exception.Description)
+		}
+	}))
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	t.Cleanup(func() {
+		cancel()
+		cancelTab()
+		cancelAllocator()
+	})
+	return &browser{t: t, ctx: ctx}
+}
+
+func (b *browser) open(url string) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, chromedp.Navigate(url)); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// sees waits until a JavaScript expression is true. $m and $p in it find an element of
+// the messenger and of the phone by a selector, $$m and $$p all.
+func (b *browser) sees(expression string) {
+	b.t.Helper()
+	const find = `const page = (id) => document.getElementById(id)?.contentDocument;
+		const $m = (s) => page("messenger")?.querySelector(s), $p = (s) => page("phone")?.querySelector(s);
+		const $$m = (s) => [...(page("messenger")?.querySelectorAll(s) ?? [])], $$p = (s) => [...(page("phone")?.querySelectorAll(s) ?? [])];`
+	wait := chromedp.Poll[bool]("(() => {"+find+" return Boolean("+expression+"); })()", chromedp.WithPollingInterval(20*time.Millisecond))
+	if _, err := chromedp.Run(b.ctx, wait); err != nil {
+		b.picture("failed.png")
+		b.t.Fatalf("waiting for %s: %v", expression, err)
+	}
+}
+
+// write puts a text into the composer of $m or $p and sends it.
+func (b *browser) write(page, form, text string) {
+	b.t.Helper()
+	b.sees(fmt.Sprintf(`%[1]s("#text") && (%[1]s("#text").value = %[2]q, %[1]s("#text").dispatchEvent(new Event("input", {bubbles: true})),
+		%[1]s(%[3]q).requestSubmit(), true)`, page, text, form))
+}
+
+// picture keeps what the tab shows where SMSBRIDGE_PICTURES says.
+func (b *browser) picture(name string) {
+	b.t.Helper()
+	dir := os.Getenv("SMSBRIDGE_PICTURES")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(dir+"/"+name, png, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// said is an expression: one bubble of a page holds exactly this text.
+func said(bubbles, text string) string {
+	return fmt.Sprintf(`%s.filter((e) => e.textContent === %q).length === 1`, bubbles, text)
+}
+
+// phoneThread is an expression: the phone shows a conversation, by itself when a text comes,
+// or else once it is chosen.
+const phoneThread = `$p("#thread") && (!$p("#thread").hidden || ($p("#thread-list button")?.click(), false))`
+
+// TestDemoInChromium: a text crosses both ways on the demo's page, its ticks come, and
+// all is there again after a restart.
+func TestDemoInChromium(t *testing.T) {
+	b := newBrowser(t)
+	dir := t.TempDir()
+	url, stop := startDemo(t, dir)
+	b.open(url)
+
+	b.sees(`$m("#chat") && !$m("#chat").hidden`)
+	b.write("$m", "#composer", "Bonjour ! Rendez-vous à 18 h ? 😀")
+	b.sees(`$m(".message.mt .mark")?.dataset.status === "delivered"`)
+	b.sees(phoneThread)
+	b.sees(said(`$$p("#messages .text")`, "Bonjour ! Rendez-vous à 18 h ? 😀"))
+	b.write("$p", "#answer", "Oui, à ce soir 👍")
+	b.sees(said(`$$m(".message.mo .text")`, "Oui, à ce soir 👍"))
+	b.write("$m", "#composer", "Parfait. I'll bring the plans: "+strings.Repeat("long texts arrive as one, ", 8)+"however many SMS they take.")
+	b.sees(`$$m(".message.mt .mark").filter((e) => e.dataset.status === "delivered").length === 2`)
+	b.picture("demo.png")
+	stop()
+
+	url, _ = startDemo(t, dir)
+	b.open(url)
+	b.sees(said(`$$m(".message.mo .text")`, "Oui, à ce soir 👍"))
+	b.sees(`$$m(".message.mt .mark").filter((e) => e.dataset.status === "delivered").length === 2`)
+	b.sees(phoneThread)
+	b.sees(said(`$$p("#messages .text")`, "Oui, à ce soir 👍"))
+	b.write("$p", "#answer", "Still there?")
+	b.sees(said(`$$m(".message.mo .text")`, "Still there?"))
+}
