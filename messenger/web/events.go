@@ -147,8 +147,10 @@ func forward(ctx context.Context, events chan<- event) func(uint64, bridge.Entry
 	}
 }
 
-// startOf tells after which position a stream starts, and whether that is where the
-// client left off. A place beyond the end is of a log that is no more.
+// startOf tells after which entry a stream starts, and whether that is where the client
+// left off. A place beyond the end is of a log that is no more. In a log that is
+// still empty there is no place to name, and Follow begins when it begins, a moment
+// later; what comes in that moment the client finds by reading after the ready event.
 func (s *Server) startOf(r *http.Request) (after uint64, resumed bool, err error) {
 	end, err := s.cfg.Log.LogEnd(r.Context())
 	if err != nil {

@@ -75,6 +75,11 @@ func newRig(t testing.TB, options ...option) *rig {
 	if r.store, err = queue.Open(t.Context(), storeConfig); err != nil {
 		t.Fatal(err)
 	}
+	// A log that has begun: only then is there a place in it to start from.
+	err = r.store.AppendLog(t.Context(), bridge.Entry{V: 1, ID: "first", Kind: bridge.EntryMO, Handle: addressing.MustParseHandle("web:carl"), Phone: phone, Number: number})
+	if err != nil {
+		t.Fatal(err)
+	}
 	book, err := addressing.NewBook(r.store, addressing.Config{Pool: []addressing.Number{number}, Inbox: ann})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// tokenEncoding has one spelling for each token.
+var tokenEncoding = base64.RawURLEncoding.Strict()
+
 // sessions makes and reads session tokens. A token is not kept anywhere: it says
 // who signed in and until when, and is signed. So a restart signs nobody out and
 // any instance can read it. Signing out removes it from the browser; a new password
@@ -30,18 +33,18 @@ func newSessions(cfg *Config) *sessions {
 func (s *sessions) make(who *person, now time.Time) (token string, ends time.Time) {
 	ends = now.Add(s.lifetime).Truncate(time.Second)
 	payload := who.name + "\n" + strconv.FormatInt(ends.Unix(), 10)
-	return base64.RawURLEncoding.EncodeToString([]byte(payload)) + "." + base64.RawURLEncoding.EncodeToString(s.sign(who, payload)), ends
+	return tokenEncoding.EncodeToString([]byte(payload)) + "." + tokenEncoding.EncodeToString(s.sign(who, payload)), ends
 }
 
 // read gives the person of a session token and when it ends, or nil where it is not
 // ours or has ended.
 func (s *sessions) read(p *people, token string, now time.Time) (*person, time.Time) {
 	first, second, _ := strings.Cut(token, ".")
-	payload, err := base64.RawURLEncoding.DecodeString(first)
+	payload, err := tokenEncoding.DecodeString(first)
 	if err != nil {
 		return nil, time.Time{}
 	}
-	signature, err := base64.RawURLEncoding.DecodeString(second)
+	signature, err := tokenEncoding.DecodeString(second)
 	if err != nil {
 		return nil, time.Time{}
 	}
