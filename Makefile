@@ -41,4 +41,4 @@ fuzz: ## each fuzz test for FUZZTIME
 	done
 
 screenshot: ## the README's picture of the demo, by Chromium
-	$(GO) run ./docs/screenshot
+	SMSBRIDGE_PICTURES=$(CURDIR)/docs $(GO) test ./cmd/smsbridge -run '^TestDemoInChromium$$' -count=1

@@ -23,8 +23,7 @@ import (
 // waiting for one call before it makes the next.
 func (h *Hub) Accept(ctx context.Context, r Request) (Story, error) {
 	s, err := h.accept(ctx, r)
-	var refusal *RefusalError
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*RefusalError](err); ok {
 		h.stats.refused(refusal.Reason)
 		if refusal.Err != nil {
 			h.refusals.Do(func() {

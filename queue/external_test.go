@@ -81,7 +81,7 @@ func TestServerRestarts(t *testing.T) {
 	if err := s.Healthy(soon); err == nil {
 		t.Error("healthy without a server")
 	}
-	remote = natsServer(t, dir, number)
+	natsServer(t, dir, number)
 	close(release)
 	inOrder(t, seen.wait(t, phones*each), phones, each)
 	queued(t, s, "mt", 0)

@@ -190,8 +190,7 @@ func (s *Store) Follow(ctx context.Context, h addressing.Handle, after uint64, f
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		before := after
 		err := s.follow(ctx, h, &after, fn)
-		var stop *followError
-		if errors.As(err, &stop) {
+		if stop, ok := errors.AsType[*followError](err); ok {
 			return stop.err
 		}
 		if ctx.Err() != nil {

@@ -157,7 +157,7 @@ func TestFollowEndsWithItsFunction(t *testing.T) {
 	appendAll(t, s, entry(bridge.EntryMT, ann, 1, "a"), entry(bridge.EntryMT, ann, 1, "b"))
 	enough := errors.New("enough")
 	var last uint64
-	err := s.Follow(t.Context(), ann, 1, func(seq uint64, e bridge.Entry) error {
+	err := s.Follow(t.Context(), ann, 1, func(seq uint64, _ bridge.Entry) error {
 		last = seq
 		return enough
 	})

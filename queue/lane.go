@@ -247,8 +247,7 @@ func (l *lane[M]) again(ctx context.Context, ln *line[M], m *M, err error, panic
 		l.whole++
 		l.thin(h)
 	}
-	var later *bridge.LaterError
-	if errors.As(err, &later) {
+	if later, ok := errors.AsType[*bridge.LaterError](err); ok {
 		l.retryIn(ctx, ln, time.Until(later.At))
 		return
 	}

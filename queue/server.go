@@ -52,8 +52,7 @@ func startServer(cfg Config) (*embedded, error) {
 	}
 	e.server.SetLoggerV2(log, false, false, false)
 	if err := e.start(log); err != nil {
-		e.stop()
-		return nil, fmt.Errorf("queue: the embedded NATS server cannot start on %s: %w", cfg.Dir, err)
+		return nil, errors.Join(fmt.Errorf("queue: the embedded NATS server cannot start on %s: %w", cfg.Dir, err), e.stop())
 	}
 	return e, nil
 }
@@ -157,8 +156,10 @@ type serverLog struct {
 func (l *serverLog) Noticef(format string, v ...any) { l.log.Debug().Msg(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Warnf(format string, v ...any)   { l.log.Warn().Msg(fmt.Sprintf(format, v...)) }
 func (l *serverLog) Errorf(format string, v ...any)  { l.log.Error().Msg(fmt.Sprintf(format, v...)) }
-func (l *serverLog) Debugf(format string, v ...any)  { l.log.Trace().Msg(fmt.Sprintf(format, v...)) }
-func (l *serverLog) Tracef(format string, v ...any)  { l.log.Trace().Msg(fmt.Sprintf(format, v...)) }
+
+func (l *serverLog) Debugf(format string, v ...any) { l.log.Trace().Msg(fmt.Sprintf(format, v...)) }
+
+func (l *serverLog) Tracef(format string, v ...any) { l.log.Trace().Msg(fmt.Sprintf(format, v...)) }
 
 func (l *serverLog) Fatalf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)

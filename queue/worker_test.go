@@ -284,7 +284,7 @@ func TestCancelled(t *testing.T) {
 	publish(t, s, mt(1, 0), mt(1, 1))
 	started := make(chan struct{})
 	seen := newRecord()
-	stop := work(t, s, func(ctx context.Context, m bridge.MT) error {
+	stop := work(t, s, func(ctx context.Context, _ bridge.MT) error {
 		close(started) // panics if there is a second
 		<-ctx.Done()
 		return ctx.Err()

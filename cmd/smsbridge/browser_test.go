@@ -23,8 +23,8 @@ func startDemo(t *testing.T, dir string) (url string, stop func()) {
 	out, in := io.Pipe()
 	exited := make(chan int, 1)
 	go func() {
-		any := "127.0.0.1:0"
-		exited <- execute(ctx, []string{"demo", "--data", dir, "--addr", any, "--smsc-addr", any, "--ops-addr", any},
+		const free = "127.0.0.1:0"
+		exited <- execute(ctx, []string{"demo", "--data", dir, "--addr", free, "--smsc-addr", free, "--ops-addr", free},
 			&stdio{in: strings.NewReader(""), out: in, err: os.Stderr})
 		_ = in.Close()
 	}()
@@ -145,29 +145,35 @@ const phoneThread = `$p("#thread") && (!$p("#thread").hidden || ($p("#thread-lis
 // TestDemoInChromium: a text crosses both ways on the demo's page, its ticks come, and
 // all is there again after a restart.
 func TestDemoInChromium(t *testing.T) {
+	const (
+		greeting = "Hi! Are we still on for 6 pm? 😀"
+		answer   = "Yes, at the café opposite the station"
+		long     = "Perfect. I’ll bring the drawings of the second floor and the samples, and Dora may join us a little later. " +
+			"If you are early: they know me there, ask for the table in the corner, and order whatever you like."
+	)
 	b := newBrowser(t)
 	dir := t.TempDir()
 	url, stop := startDemo(t, dir)
 	b.open(url)
 
 	b.sees(`$m("#chat") && !$m("#chat").hidden`)
-	b.write("$m", "#composer", "Bonjour ! Rendez-vous à 18 h ? 😀")
+	b.write("$m", "#composer", greeting)
 	b.sees(`$m(".message.mt .mark")?.dataset.status === "delivered"`)
 	b.sees(phoneThread)
-	b.sees(said(`$$p("#messages .text")`, "Bonjour ! Rendez-vous à 18 h ? 😀"))
-	b.write("$p", "#answer", "Oui, à ce soir 👍")
-	b.sees(said(`$$m(".message.mo .text")`, "Oui, à ce soir 👍"))
-	b.write("$m", "#composer", "Parfait. I'll bring the plans: "+strings.Repeat("long texts arrive as one, ", 8)+"however many SMS they take.")
+	b.sees(said(`$$p("#messages .text")`, greeting))
+	b.write("$p", "#answer", answer)
+	b.sees(said(`$$m(".message.mo .text")`, answer))
+	b.write("$m", "#composer", long)
 	b.sees(`$$m(".message.mt .mark").filter((e) => e.dataset.status === "delivered").length === 2`)
 	b.picture("demo.png")
 	stop()
 
 	url, _ = startDemo(t, dir)
 	b.open(url)
-	b.sees(said(`$$m(".message.mo .text")`, "Oui, à ce soir 👍"))
+	b.sees(said(`$$m(".message.mo .text")`, answer))
 	b.sees(`$$m(".message.mt .mark").filter((e) => e.dataset.status === "delivered").length === 2`)
 	b.sees(phoneThread)
-	b.sees(said(`$$p("#messages .text")`, "Oui, à ce soir 👍"))
+	b.sees(said(`$$p("#messages .text")`, answer))
 	b.write("$p", "#answer", "Still there?")
 	b.sees(said(`$$m(".message.mo .text")`, "Still there?"))
 }

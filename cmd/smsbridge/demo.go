@@ -75,12 +75,12 @@ func (c *DemoCmd) open(ctx context.Context, log zerolog.Logger) (_ *demo, err er
 		}
 	}()
 	d.smsc, err = smsc.New(smsc.Config{
-		Addr: freeAddr(c.SMSCAddr), StatePath: filepath.Join(c.Data, "phones.json"), Logger: room(log, "smsc"),
+		Addr: freeAddr(ctx, c.SMSCAddr), StatePath: filepath.Join(c.Data, "phones.json"), Logger: room(log, "smsc"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", freeAddr(c.Addr))
+	d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", freeAddr(ctx, c.Addr))
 	if err != nil {
 		return nil, fmt.Errorf("the page cannot be served at %s: choose another with --addr: %w", c.Addr, err)
 	}
@@ -88,7 +88,7 @@ func (c *DemoCmd) open(ctx context.Context, log zerolog.Logger) (_ *demo, err er
 	if c.SMSCOnly {
 		return d, nil
 	}
-	cfg := demoConfig(c.Data, c.OpsAddr, d.smsc.Addr())
+	cfg := demoConfig(c.Data, freeAddr(ctx, c.OpsAddr), d.smsc.Addr())
 	if d.app, err = newApp(ctx, cfg, log); err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (c *DemoCmd) open(ctx context.Context, log zerolog.Logger) (_ *demo, err er
 func demoConfig(dir, opsAddr, smscAddr string) *configs.Config {
 	cfg := &configs.Config{
 		DataDir: dir, DrainTimeout: 5 * time.Second,
-		Ops:     configs.Ops{Listen: freeAddr(opsAddr)},
+		Ops:     configs.Ops{Listen: opsAddr},
 		Numbers: configs.Numbers{Region: "FR"},
 		SMSCs: []configs.SMSC{{
 			Name: "simulator", Account: "simulator", Address: smscAddr, Bind: configs.BindTransceiver,
@@ -121,8 +121,8 @@ func demoConfig(dir, opsAddr, smscAddr string) *configs.Config {
 
 // freeAddr is addr, or a free port on its host where addr is in use: whoever tries the
 // demo must not have to look for ports first.
-func freeAddr(addr string) string {
-	l, err := net.Listen("tcp", addr)
+func freeAddr(ctx context.Context, addr string) string {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err == nil {
 		_ = l.Close() // never fails for a listener that took nothing
 		return addr

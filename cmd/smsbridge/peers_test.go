@@ -46,7 +46,7 @@ func TestRealPeers(t *testing.T) {
 	}
 	number := smsc.Submits()[0].From
 
-	t.Run("answers", func(t *testing.T) {
+	t.Run("answers", func(*testing.T) {
 		for _, text := range []string{"Hello to you", "Ça va ? été 😀", long} {
 			for _, mo := range segmentsOf(text) {
 				mo["from"], mo["to"] = phoneMO, number

@@ -11,8 +11,14 @@ func TestRetryAfter(t *testing.T) {
 		luck    float64
 		want    time.Duration
 	}{
-		{0, 0, time.Second}, {0, 0.99, time.Second}, {1, 0, 2 * time.Second}, {2, 1, 3 * time.Second},
-		{5, 0, 32 * time.Second}, {6, 0, time.Minute}, {6, 1, 45 * time.Second}, {1000, 0, time.Minute},
+		{0, 0, time.Second},
+		{0, 0.99, time.Second},
+		{1, 0, 2 * time.Second},
+		{2, 1, 3 * time.Second},
+		{5, 0, 32 * time.Second},
+		{6, 0, time.Minute},
+		{6, 1, 45 * time.Second},
+		{1000, 0, time.Minute},
 	}
 	for _, tt := range tests {
 		if got := retryAfter(tt.attempt, tt.luck); got != tt.want {

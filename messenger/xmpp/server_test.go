@@ -58,14 +58,13 @@ type stream struct {
 // element is a stanza as the component wrote it.
 type element struct {
 	XMLName xml.Name
-	From    string `xml:"from,attr"`
-	To      string `xml:"to,attr"`
-	ID      string `xml:"id,attr"`
-	Type    string `xml:"type,attr"`
-	Body    string `xml:"body"`
-	Inner   string `xml:",innerxml"`
-	Ping    *struct {
-	} `xml:"urn:xmpp:ping ping"`
+	From    string    `xml:"from,attr"`
+	To      string    `xml:"to,attr"`
+	ID      string    `xml:"id,attr"`
+	Type    string    `xml:"type,attr"`
+	Body    string    `xml:"body"`
+	Inner   string    `xml:",innerxml"`
+	Ping    *struct{} `xml:"urn:xmpp:ping ping"`
 }
 
 func newServer(t *testing.T) *server {
