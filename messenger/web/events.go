@@ -75,11 +75,7 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	if v.cookie {
-		cancel()
-		ctx, cancel = context.WithDeadline(r.Context(), v.ends)
-	}
+	ctx, cancel := v.whileSignedIn(r.Context())
 	defer cancel()
 
 	out := &eventWriter{w: w, control: http.NewResponseController(w)}

@@ -156,6 +156,14 @@ type visitor struct {
 	cookie bool
 }
 
+// whileSignedIn is ctx until the visitor's session ends.
+func (v visitor) whileSignedIn(ctx context.Context) (context.Context, context.CancelFunc) {
+	if v.cookie {
+		return context.WithDeadline(ctx, v.ends)
+	}
+	return context.WithCancel(ctx)
+}
+
 func visitorOf(ctx context.Context) visitor {
 	v, _ := ctx.Value(whoKey{}).(visitor)
 	return v
