@@ -136,15 +136,16 @@ func markOf(m MO) string {
 	return lowerBase32.EncodeToString(sum.Sum(nil))
 }
 
-// repeatWithin is how soon after a new bind an SMSC sends again what it holds to be
-// unanswered.
-const repeatWithin = 2 * time.Minute
+// repeatWithin bounds how long a link is away, and then how soon after the new bind an
+// SMSC sends again what it holds to be unanswered. Longer would take the words of a
+// person who says the same again for a repeat.
+const repeatWithin = time.Minute
 
 // seen tells whether m was dealt with before: it is the very same message again,
 // which a crash brings back, or the SMSC sent it again. The wire has no message id,
-// so the second is judged: the same content came over an earlier connection, and
-// this connection is younger than it and has only just been bound; or it has the
-// same sequence number on the same connection.
+// so the second is judged: the same content came over an earlier connection shortly
+// before this one was bound, and this one has only just been bound; or it has the same
+// sequence number on the same connection.
 func (h *Hub) seen(ctx context.Context, key string, m MO) (bool, error) {
 	value, err := h.Marks.Mark(ctx, key)
 	if errors.Is(err, ErrNotFound) {
@@ -163,8 +164,8 @@ func (h *Hub) seen(ctx context.Context, key string, m MO) (bool, error) {
 	if before.Session == m.Session {
 		return before.Sequence == m.Sequence, nil
 	}
-	rebound := m.BoundAt.After(before.ReceivedAt) && m.ReceivedAt.Sub(m.BoundAt) < repeatWithin
-	return rebound, nil
+	away, since := m.BoundAt.Sub(before.ReceivedAt), m.ReceivedAt.Sub(m.BoundAt)
+	return away > 0 && away < repeatWithin && since < repeatWithin, nil
 }
 
 func (h *Hub) markSeen(ctx context.Context, key string, m MO) error {
