@@ -37,90 +37,90 @@ type app struct {
 // newApp wires the rooms, in one straight line. What it opened is closed again
 // where it fails. ctx bounds the opening only.
 func newApp(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_ *app, err error) {
-	d := &app{cfg: cfg, log: log}
+	a := &app{cfg: cfg, log: log}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, d.close())
+			err = errors.Join(err, a.close())
 		}
 	}()
-	if d.store, err = queue.Open(ctx, queueConfig(cfg, log)); err != nil {
+	if a.store, err = queue.Open(ctx, queueConfig(cfg, log)); err != nil {
 		return nil, err
 	}
-	book, err := addressing.NewBook(d.store, bookConfig(cfg))
+	book, err := addressing.NewBook(a.store, bookConfig(cfg))
 	if err != nil {
 		return nil, err
 	}
 	// The hub and the rooms around it know each other: links and messengers get the hub
 	// when they are made, the hub gets the messengers in a map before anything runs.
 	networks := make(map[string]bridge.Messenger)
-	if d.links, err = d.newLinks(); err != nil {
+	if a.links, err = a.newLinks(); err != nil {
 		return nil, err
 	}
-	d.hub, err = bridge.New(hubConfig(cfg, log, networks), bridge.Ports{
-		Queue: d.store, Journal: d.store, Archive: d.store, Parts: d.store, Marks: d.store,
-		Carrier: d.links, Reader: newReader(cfg), Book: book,
+	a.hub, err = bridge.New(hubConfig(cfg, log, networks), bridge.Ports{
+		Queue: a.store, Journal: a.store, Archive: a.store, Parts: a.store, Marks: a.store,
+		Carrier: a.links, Reader: newReader(cfg), Book: book,
 	})
 	if err != nil {
 		return nil, err
 	}
 	if cfg.XMPP != nil {
-		if d.xmpp, err = xmpp.New(xmppConfig(cfg, log, d.hub)); err != nil {
+		if a.xmpp, err = xmpp.New(xmppConfig(cfg, log, a.hub)); err != nil {
 			return nil, err
 		}
-		networks[addressing.NetworkXMPP] = d.xmpp
+		networks[addressing.NetworkXMPP] = a.xmpp
 	}
 	if cfg.Web != nil {
 		networks[addressing.NetworkWeb] = nil // its users read the log
-		if err = d.openWeb(ctx); err != nil {
+		if err = a.openWeb(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return d, d.openOps(book)
+	return a, a.openOps(book)
 }
 
 // newLinks makes the links of the configuration. They store what comes through the
 // hub, which is there before they run.
-func (d *app) newLinks() (*smpp.Links, error) {
-	store := func(ctx context.Context, m bridge.MO) error { return d.hub.StoreMO(ctx, m) }
+func (a *app) newLinks() (*smpp.Links, error) {
+	store := func(ctx context.Context, m bridge.MO) error { return a.hub.StoreMO(ctx, m) }
 	var links []*smpp.Link
-	for _, s := range d.cfg.SMSCs {
-		link, err := smpp.NewLink(linkConfig(s, d.cfg.DrainTimeout, d.log, store))
+	for _, s := range a.cfg.SMSCs {
+		link, err := smpp.NewLink(linkConfig(s, a.cfg.DrainTimeout, a.log, store))
 		if err != nil {
 			return nil, err
 		}
 		links = append(links, link)
 	}
-	return smpp.NewLinks(smpp.LinksConfig{Links: links, MaxSegments: d.cfg.MT.MaxSegments})
+	return smpp.NewLinks(smpp.LinksConfig{Links: links, MaxSegments: a.cfg.MT.MaxSegments})
 }
 
-func (d *app) openWeb(ctx context.Context) error {
-	key, err := sessionKey(d.cfg.DataDir)
+func (a *app) openWeb(ctx context.Context) error {
+	key, err := sessionKey(a.cfg.DataDir)
 	if err != nil {
 		return err
 	}
-	if d.cfg.Web.Listen != "" {
-		d.webListener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", d.cfg.Web.Listen)
+	if a.cfg.Web.Listen != "" {
+		a.webListener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.Web.Listen)
 		if err != nil {
-			return fmt.Errorf("web.listen: cannot listen on %s: %w; is another program there already?", d.cfg.Web.Listen, err)
+			return fmt.Errorf("web.listen: cannot listen on %s: %w; is another program there already?", a.cfg.Web.Listen, err)
 		}
 	}
-	cfg := webConfig(d.cfg, d.log, d.hub, d.store)
-	cfg.SessionKey, cfg.Listener = key, d.webListener
-	d.web, err = web.New(cfg)
+	cfg := webConfig(a.cfg, a.log, a.hub, a.store)
+	cfg.SessionKey, cfg.Listener = key, a.webListener
+	a.web, err = web.New(cfg)
 	return err
 }
 
-func (d *app) openOps(book *addressing.Book) (err error) {
-	d.ops, err = ops.New(ops.Config{
-		Addr: d.cfg.Ops.Listen, Insecure: d.cfg.Ops.Insecure, Book: book, Region: d.cfg.Numbers.Region,
-		Depths: d.depths,
+func (a *app) openOps(book *addressing.Book) (err error) {
+	a.ops, err = ops.New(ops.Config{
+		Addr: a.cfg.Ops.Listen, Insecure: a.cfg.Ops.Insecure, Book: book, Region: a.cfg.Numbers.Region,
+		Depths: a.depths,
 		Registry: ops.NewRegistry(version(), ops.Sources{
-			Depths: d.depths, Stages: d.stageStats, Links: d.linkStates, Messengers: d.messengerStates, Hub: d.hub.Stats,
+			Depths: a.depths, Stages: a.stageStats, Links: a.linkStates, LinkCounts: a.linkCounts, Messengers: a.messengerStates, Hub: a.hub.Stats,
 		}),
 		Checks: []ops.Check{
-			{Name: "queue", Check: d.store.Healthy}, ops.LinksReady(d.linkStates), ops.MessengersReady(d.messengerStates),
+			{Name: "queue", Check: a.store.Healthy}, ops.LinksReady(a.linkStates), ops.MessengersReady(a.messengerStates),
 		},
-		Logger: room(d.log, "ops"),
+		Logger: room(a.log, "ops"),
 	})
 	return err
 }
@@ -128,51 +128,51 @@ func (d *app) openOps(book *addressing.Book) (err error) {
 // run runs the daemon until ctx ends, and then drains it: what takes messages stops
 // first, then the workers, which record what they have submitted, then the links,
 // which unbind, then the queue. It returns within the configured drain timeout.
-func (d *app) run(ctx context.Context) error {
+func (a *app) run(ctx context.Context) error {
 	ctx, failed := context.WithCancel(ctx)
 	defer failed()
-	watch := newStage("operators' listener", d.log, failed)
-	links := newStage("links to SMSCs", d.log, failed)
-	workers := newStage("workers", d.log, failed)
-	intake := newStage("messengers", d.log, failed)
+	watch := newStage("operators' listener", a.log, failed)
+	links := newStage("links to SMSCs", a.log, failed)
+	workers := newStage("workers", a.log, failed)
+	intake := newStage("messengers", a.log, failed)
 
-	watch.run("ops", d.ops.Run)
-	links.run("smpp", d.links.Run)
-	workers.run("mt", func(ctx context.Context) error { return d.store.RunMT(ctx, d.hub.DispatchMT) })
-	workers.run("mo", func(ctx context.Context) error { return d.store.RunMO(ctx, d.hub.DispatchMO) })
-	workers.run("out", func(ctx context.Context) error { return d.store.RunOUT(ctx, d.hub.DispatchOUT) })
-	workers.run("parts", d.hub.RunParts)
-	if d.webListener != nil {
-		intake.run("web", d.web.Run)
+	watch.run("ops", a.ops.Run)
+	links.run("smpp", a.links.Run)
+	workers.run("mt", func(ctx context.Context) error { return a.store.RunMT(ctx, a.hub.DispatchMT) })
+	workers.run("mo", func(ctx context.Context) error { return a.store.RunMO(ctx, a.hub.DispatchMO) })
+	workers.run("out", func(ctx context.Context) error { return a.store.RunOUT(ctx, a.hub.DispatchOUT) })
+	workers.run("parts", a.hub.RunParts)
+	if a.webListener != nil {
+		intake.run("web", a.web.Run)
 	}
-	if d.xmpp != nil {
-		intake.run("xmpp", d.xmpp.Run)
+	if a.xmpp != nil {
+		intake.run("xmpp", a.xmpp.Run)
 	}
-	d.log.Info().Str("version", version()).Int("links", len(d.cfg.SMSCs)).Str("data_dir", d.cfg.DataDir).Msg("smsbridge is running")
+	a.log.Info().Str("version", version()).Int("links", len(a.cfg.SMSCs)).Str("data_dir", a.cfg.DataDir).Msg("smsbridge is running")
 
 	<-ctx.Done()
-	d.log.Info().Dur("within", d.cfg.DrainTimeout).Msg("stopping: nothing new is taken")
+	a.log.Info().Dur("within", a.cfg.DrainTimeout).Msg("stopping: nothing new is taken")
 	began := time.Now()
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.DrainTimeout)
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.DrainTimeout)
 	defer cancel()
-	err := errors.Join(intake.stop(bound), workers.stop(bound), links.stop(bound), watch.stop(bound), d.close())
-	d.log.Info().Dur("took", time.Since(began)).AnErr("error", err).Msg("smsbridge has stopped")
+	err := errors.Join(intake.stop(bound), workers.stop(bound), links.stop(bound), watch.stop(bound), a.close())
+	a.log.Info().Dur("took", time.Since(began)).AnErr("error", err).Msg("smsbridge has stopped")
 	return err
 }
 
 // close gives back what newApp opened and run did not close.
-func (d *app) close() error {
+func (a *app) close() error {
 	var errs []error
-	if d.webListener != nil {
-		if err := d.webListener.Close(); !errors.Is(err, net.ErrClosed) {
+	if a.webListener != nil {
+		if err := a.webListener.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}
-	if d.ops != nil {
-		errs = append(errs, d.ops.Close())
+	if a.ops != nil {
+		errs = append(errs, a.ops.Close())
 	}
-	if d.store != nil {
-		errs = append(errs, d.store.Close())
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
 	}
 	return errors.Join(errs...)
 }

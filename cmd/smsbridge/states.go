@@ -11,8 +11,8 @@ import (
 
 // This file tells the operator's listener how the rooms are, in its words.
 
-func (d *app) depths(ctx context.Context) ([]ops.QueueDepth, error) {
-	depths, err := d.store.Depths(ctx)
+func (a *app) depths(ctx context.Context) ([]ops.QueueDepth, error) {
+	depths, err := a.store.Depths(ctx)
 	all := make([]ops.QueueDepth, len(depths))
 	for i, q := range depths {
 		all[i] = ops.QueueDepth{
@@ -22,8 +22,8 @@ func (d *app) depths(ctx context.Context) ([]ops.QueueDepth, error) {
 	return all, err
 }
 
-func (d *app) stageStats() []ops.StageStats {
-	stats := d.store.Stats()
+func (a *app) stageStats() []ops.StageStats {
+	stats := a.store.Stats()
 	var all []ops.StageStats
 	for _, stage := range slices.Sorted(maps.Keys(stats)) {
 		s := stats[stage]
@@ -34,8 +34,8 @@ func (d *app) stageStats() []ops.StageStats {
 	return all
 }
 
-func (d *app) linkStates() []ops.LinkState {
-	states := d.links.Status()
+func (a *app) linkStates() []ops.LinkState {
+	states := a.links.Status()
 	all := make([]ops.LinkState, len(states))
 	for i, s := range states {
 		all[i] = ops.LinkState{
@@ -46,11 +46,29 @@ func (d *app) linkStates() []ops.LinkState {
 	return all
 }
 
+func (a *app) linkCounts() []ops.LinkCounts {
+	stats := a.links.Stats()
+	all := make([]ops.LinkCounts, len(stats))
+	for i, s := range stats {
+		all[i] = ops.LinkCounts{
+			Name: s.Name, Account: s.Account, Submits: s.Submits, Segments: s.Segments, MORefused: s.MOFailed,
+			Faults: ops.LinkFaults{
+				ResponseTimeouts: s.ResponseTimeouts, LateResponses: s.LateResponses, StrayResponses: s.StrayResponses,
+				Malformed: s.Malformed, UnknownCommands: s.UnknownCommands, Panics: s.Panics,
+			},
+		}
+	}
+	return all
+}
+
 // messengerStates leaves out the web messenger: it has no connection that could break.
-func (d *app) messengerStates() []ops.MessengerState {
-	if d.xmpp == nil {
+func (a *app) messengerStates() []ops.MessengerState {
+	if a.xmpp == nil {
 		return nil
 	}
-	s := d.xmpp.State()
-	return []ops.MessengerState{{Network: addressing.NetworkXMPP, Connected: s.Connected, Since: s.Since, LastError: s.LastError}}
+	s, n := a.xmpp.State(), a.xmpp.Stats()
+	return []ops.MessengerState{{
+		Network: addressing.NetworkXMPP, Connected: s.Connected, Since: s.Since, LastError: s.LastError,
+		Bounced: n.Bounced, Panics: n.Panics,
+	}}
 }
