@@ -53,6 +53,11 @@ func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
 	}
 	m.ExpiresAt = m.AcceptedAt.Add(h.cfg.Validity)
 
+	leave, err := h.accepting.alone(ctx, m.ID)
+	if err != nil {
+		return Story{}, refuseStore(err)
+	}
+	defer leave()
 	if known, err := h.known(ctx, m); err != nil || known != nil {
 		return deref(known), err
 	}
@@ -86,7 +91,6 @@ func (h *Hub) known(ctx context.Context, m MT) (*Story, error) {
 // dispatch of the message waits for all of it; what a crash leaves undone, the
 // dispatch does.
 func (h *Hub) store(ctx context.Context, m MT) (Story, error) {
-	defer h.accepting.enter(m.ID)()
 	if err := h.Queue.PublishMT(ctx, m); err != nil {
 		return Story{}, refuseStore(err)
 	}
@@ -101,8 +105,11 @@ func (h *Hub) store(ctx context.Context, m MT) (Story, error) {
 }
 
 // begin makes the story of an accepted message and its line in the log, unless it
-// has been made.
+// has been made. The line comes first: where there is a story, there is a line.
 func (h *Hub) begin(ctx context.Context, m MT) (Story, uint64, error) {
+	if err := h.logMT(ctx, m); err != nil {
+		return Story{}, 0, err
+	}
 	s := newStory(m)
 	rev, err := h.Journal.PutStory(ctx, s, 0, false)
 	if errors.Is(err, ErrConflict) {
@@ -112,7 +119,7 @@ func (h *Hub) begin(ctx context.Context, m MT) (Story, uint64, error) {
 		return Story{}, 0, err
 	}
 	h.stats.accepted()
-	return s, rev, h.logMT(ctx, m)
+	return s, rev, nil
 }
 
 func (h *Hub) logMT(ctx context.Context, m MT) error {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -57,12 +58,17 @@ type Hub struct {
 	log   zerolog.Logger
 	now   func() time.Time
 	stats *stats
-	// accepting are MT messages being accepted: their dispatch waits until they are.
+	// began is when the hub was made: what a crash left undone is done soon after.
+	began time.Time
+	// accepting are MT messages being accepted, one request for each at a time: their
+	// dispatch waits until they are.
 	accepting gates
 
 	// submitting are phones that a submit is under way to: a receipt that comes before
 	// its submit_sm_resp waits for it.
 	submitting gates
+	// joining is held to add a part to a long message, and alone to give one up.
+	joining sync.RWMutex
 	// refusals says now and then why the store refuses.
 	refusals rate.Sometimes
 }
@@ -80,7 +86,7 @@ func New(cfg Config, ports Ports) (*Hub, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Hub{
+	h := &Hub{
 		Ports: ports,
 		cfg:   cfg,
 		log:   cfg.Logger,
@@ -88,7 +94,9 @@ func New(cfg Config, ports Ports) (*Hub, error) {
 		stats: newStats(),
 
 		refusals: rate.Sometimes{First: 1, Interval: time.Minute},
-	}, nil
+	}
+	h.began = h.now()
+	return h, nil
 }
 
 // Stats is a snapshot of what the hub has counted since it started.
@@ -109,6 +117,11 @@ type gate struct {
 func (g *gates) enter(name string) (leave func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.inside(name)
+}
+
+// inside enters the place. The lock is held.
+func (g *gates) inside(name string) (leave func()) {
 	at := g.open[name]
 	if at == nil {
 		if g.open == nil {
@@ -124,6 +137,25 @@ func (g *gates) enter(name string) (leave func()) {
 		if at.inside--; at.inside == 0 {
 			delete(g.open, name)
 			close(at.empty)
+		}
+	}
+}
+
+// alone waits until nobody is inside the place, and enters it; ctx ends the wait.
+func (g *gates) alone(ctx context.Context, name string) (leave func(), err error) {
+	for {
+		g.mu.Lock()
+		at := g.open[name]
+		if at == nil {
+			leave := g.inside(name)
+			g.mu.Unlock()
+			return leave, nil
+		}
+		g.mu.Unlock()
+		select {
+		case <-at.empty:
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
 }

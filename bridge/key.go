@@ -3,6 +3,7 @@ package bridge
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"slices"
 	"strings"
 
 	"smsbridge/addressing"
@@ -43,14 +44,20 @@ func (m MO) Key() string {
 const esmTypeMask = 0x3C
 
 // IsReceipt tells whether esm_class marks a delivery receipt, or an intermediate
-// notification, which some SMSCs mark 0x08 or 0x20.
+// notification, which some SMSCs mark 0x08 or 0x20; or whether it has message_state and
+// receipted_message_id (SMPP 3.4, 5.3.2.35 and 5.3.2.12), which only a receipt has both.
 func (m MO) IsReceipt() bool {
 	switch m.ESMClass & esmTypeMask {
 	case 0x04, 0x08, 0x20:
 		return true
 	default:
-		return false
+		const messageState, receiptedMessageID = 0x0427, 0x001E
+		return m.hasTLV(messageState) && m.hasTLV(receiptedMessageID)
 	}
+}
+
+func (m MO) hasTLV(tag uint16) bool {
+	return slices.ContainsFunc(m.TLVs, func(t TLV) bool { return t.Tag == tag })
 }
 
 // Lane is what the queue spreads messages over its lanes by: the phone.

@@ -2,11 +2,7 @@ package bridge
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
-	"time"
 
 	"smsbridge/addressing"
 )
@@ -36,32 +32,35 @@ func (h *Hub) DispatchMO(ctx context.Context, m MO) error {
 	if short.Receipt != nil {
 		return h.receipt(ctx, m, short)
 	}
-	mark := markOf(m)
-	repeat, err := h.seen(ctx, mark, m)
+	key := markOf(m)
+	seen, err := h.loadMark(ctx, key)
 	if err != nil {
 		return err
 	}
-	if repeat {
+	if i, again := seen.repeats(m); again {
 		h.stats.repeated()
 		h.log.Info().Str("message_id", m.ID).Str("msisdn", short.Phone.Masked()).Msg("the SMSC repeated a message; it is delivered once")
-		return nil
+		seen.moved(i, m)
+		return h.saveMark(ctx, key, seen)
 	}
 	if short.Concat.IsZero() {
-		err = h.deliver(ctx, m, short, short.Text)
+		err = h.deliver(ctx, []MO{m}, short, short.Text)
 	} else {
 		err = h.collect(ctx, m, short)
 	}
 	if err != nil {
 		return err
 	}
-	return h.markSeen(ctx, mark, m)
+	seen.add(m)
+	return h.saveMark(ctx, key, seen)
 }
 
-// deliver hands a whole text to its owner.
-func (h *Hub) deliver(ctx context.Context, m MO, short Short, text string) error {
+// deliver hands a whole text, which came in parts, to its owner.
+func (h *Hub) deliver(ctx context.Context, parts []MO, short Short, text string) error {
+	m := parts[0]
 	c, err := h.Book.Lookup(ctx, short.Phone, short.Number)
 	if errors.Is(err, addressing.ErrNobody) {
-		return h.nobody(ctx, m, short)
+		return h.nobody(ctx, parts, short)
 	}
 	if err != nil {
 		return err
@@ -81,97 +80,40 @@ func (h *Hub) deliver(ctx context.Context, m MO, short Short, text string) error
 	})
 }
 
-// nobody keeps a text that belongs to nobody as a dead letter and tells the phone,
-// once a day: a bridge that answered it each time could be made to answer another.
-func (h *Hub) nobody(ctx context.Context, m MO, short Short) error {
-	err := h.bury(ctx, Dead{
-		ID: m.ID, Stage: "MO", MO: &m, Reason: ReasonUnroutable, Detail: "nobody has written to this phone from " + short.Number.String(),
-	})
-	if err != nil || !h.Book.InPool(short.Number) {
-		return err
+// nobody tells the phone that its text belongs to nobody, and keeps it as a dead letter.
+func (h *Hub) nobody(ctx context.Context, parts []MO, short Short) error {
+	if h.Book.InPool(short.Number) {
+		if err := h.answerNobody(ctx, parts[0], short); err != nil {
+			return err
+		}
 	}
+	for _, m := range parts {
+		err := h.bury(ctx, Dead{
+			ID: m.ID, Stage: "MO", MO: &m, Reason: ReasonUnroutable, Detail: "nobody has written to this phone from " + short.Number.String(),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answerNobody answers once a day: a bridge that answered each time could be made to
+// answer another.
+func (h *Hub) answerNobody(ctx context.Context, m MO, short Short) error {
 	key := "nobody " + short.Phone.String() + " " + short.Number.String()
-	err = h.Parts.SavePart(ctx, key, []byte("{}"), 0)
-	if errors.Is(err, ErrConflict) {
-		return nil
-	}
-	if err != nil {
+	if _, _, err := h.Parts.LoadPart(ctx, key); !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	answer := MT{
+	err := h.Queue.PublishMT(ctx, MT{
 		V: version, ID: MessageID(addressing.Handle{}, m.ID), Phone: short.Phone, Number: short.Number,
 		Text: h.cfg.NobodyReply, AcceptedAt: h.now(), ExpiresAt: h.now().Add(h.cfg.Validity),
-	}
-	return h.Queue.PublishMT(ctx, answer)
-}
-
-// mark is what is remembered of an MO message that was dealt with.
-type mark struct {
-	V          int       `json:"v"`
-	ID         string    `json:"id"`
-	Session    string    `json:"session"`
-	Sequence   uint32    `json:"sequence"`
-	ReceivedAt time.Time `json:"received_at"`
-}
-
-// markOf names an MO message by what it says. Two of the same content have the same
-// mark; seen tells a repeat from a person who says the same thing twice.
-func markOf(m MO) string {
-	sum := sha256.New()
-	part := func(b []byte) {
-		var n [4]byte
-		binary.BigEndian.PutUint32(n[:], uint32(len(b)))
-		sum.Write(n[:])
-		sum.Write(b)
-	}
-	part([]byte(m.Account))
-	part([]byte(m.Source.Addr))
-	part([]byte(m.Destination.Addr))
-	part([]byte{m.ESMClass, m.DataCoding, m.ProtocolID})
-	part(m.Body)
-	for _, t := range m.TLVs {
-		part(binary.BigEndian.AppendUint16(nil, t.Tag))
-		part(t.Value)
-	}
-	return lowerBase32.EncodeToString(sum.Sum(nil))
-}
-
-// repeatWithin bounds how long a link is away, and then how soon after the new bind an
-// SMSC sends again what it holds to be unanswered. Longer would take the words of a
-// person who says the same again for a repeat.
-const repeatWithin = time.Minute
-
-// seen tells whether m was dealt with before: it is the very same message again,
-// which a crash brings back, or the SMSC sent it again. The wire has no message id,
-// so the second is judged: the same content came over an earlier connection shortly
-// before this one was bound, and this one has only just been bound; or it has the same
-// sequence number on the same connection.
-func (h *Hub) seen(ctx context.Context, key string, m MO) (bool, error) {
-	value, err := h.Marks.Mark(ctx, key)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	var before mark
-	if err := json.Unmarshal(value, &before); err != nil {
-		return false, err
-	}
-	if before.ID == m.ID {
-		return true, nil
-	}
-	if before.Session == m.Session {
-		return before.Sequence == m.Sequence, nil
-	}
-	away, since := m.BoundAt.Sub(before.ReceivedAt), m.ReceivedAt.Sub(m.BoundAt)
-	return away > 0 && away < repeatWithin && since < repeatWithin, nil
-}
-
-func (h *Hub) markSeen(ctx context.Context, key string, m MO) error {
-	value, err := json.Marshal(mark{V: version, ID: m.ID, Session: m.Session, Sequence: m.Sequence, ReceivedAt: m.ReceivedAt})
+	})
 	if err != nil {
 		return err
 	}
-	return h.Marks.SetMark(ctx, key, value)
+	if err := h.Parts.SavePart(ctx, key, []byte("{}"), 0); !errors.Is(err, ErrConflict) {
+		return err
+	}
+	return nil
 }

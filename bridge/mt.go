@@ -3,6 +3,8 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -14,7 +16,15 @@ import (
 // is to be dispatched again: a *[LaterError] until its next attempt, another because
 // ctx ended or the store failed. It may run for many messages at once, but only for
 // one of each [MT.Key].
-func (h *Hub) DispatchMT(ctx context.Context, m MT) error {
+//
+// Where a defect of the bridge panics, the message ends there: its sender is told, and
+// it is kept as a dead letter.
+func (h *Hub) DispatchMT(ctx context.Context, m MT) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = h.defect(ctx, m, p)
+		}
+	}()
 	if accepted := h.accepting.empty(m.ID); accepted != nil {
 		select {
 		case <-accepted:
@@ -31,13 +41,14 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) error {
 	case t.story.State == Sent:
 		return t.index(ctx) // a crash came before, or the queue forgot that it was done
 	case t.story.State.Final():
-		return t.tell(ctx)
+		return t.tell(ctx, t.story, t.rev)
 	case t.story.State == Submitting:
 		// Written, or about to be, when the daemon died.
-		h.stats.submitted(OutcomeUnknown)
-		if d := unknownVerdict(t.story.Attempts, h.cfg.ResendUnknown); d.step == stepEnd {
-			return t.end(ctx, d)
+		d, err := t.decide(ctx, Result{Outcome: OutcomeUnknown, Link: t.story.Link})
+		if err != nil {
+			return err
 		}
+		return t.conclude(ctx, d)
 	}
 	if now := t.now(); now.Before(t.story.NextAt) && now.Before(t.m.ExpiresAt) {
 		return t.later()
@@ -47,19 +58,51 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) error {
 		if err != nil {
 			return err
 		}
-		switch d.step {
-		case stepSent:
-			return t.index(context.WithoutCancel(ctx))
-		case stepEnd:
-			return t.end(ctx, d)
-		case stepLater:
-			if err := t.logStatus(ctx, t.story, Change{State: Accepted, At: t.now(), Detail: d.detail}); err != nil {
-				return err
-			}
-			return t.later()
+		if d.step != stepAgain {
+			return t.conclude(ctx, d)
 		}
 		t.leave()
 	}
+}
+
+// conclude ends the turn as d says.
+func (t *turn) conclude(ctx context.Context, d decision) error {
+	switch d.step {
+	case stepSent:
+		return t.index(context.WithoutCancel(ctx))
+	case stepLater:
+		if err := t.logStatus(ctx, t.story, Change{State: Accepted, At: t.now(), Detail: d.detail}); err != nil {
+			return err
+		}
+		return t.later()
+	default:
+		return t.end(ctx, d)
+	}
+}
+
+// defect ends a message on which the bridge panicked.
+func (h *Hub) defect(ctx context.Context, m MT, panicked any) error {
+	h.stats.panicked()
+	h.log.Error().Str("message_id", m.ID).Interface("panic", panicked).Bytes("stack", debug.Stack()).Msg("a defect of the bridge")
+	t, err := h.take(ctx, m)
+	if err != nil {
+		return err
+	}
+	if t.story.State.Final() {
+		return t.tell(ctx, t.story, t.rev)
+	}
+	d := decision{
+		step: stepEnd, state: Failed, reason: ReasonInternal,
+		detail: "A defect of the bridge kept it from being sent. Its operator can look it up under the id " + m.ID + ".",
+	}
+	if t.story.State == Submitting {
+		d = unknownVerdict(t.story.Attempts, false)
+	}
+	err = h.bury(ctx, Dead{ID: m.ID, Stage: "MT", MT: &m, Reason: ReasonInternal, Detail: fmt.Sprint("panic: ", panicked)})
+	if err != nil {
+		return err
+	}
+	return t.end(ctx, d)
 }
 
 // turn is one message in the hands of a worker.
@@ -123,8 +166,13 @@ func (t *turn) attempt(ctx context.Context) (decision, error) {
 	var notStored error
 	res := t.Carrier.Submit(waitCtx, t.submission(&notStored))
 	if notStored != nil {
-		return decision{}, errors.Join(notStored, t.restore(ctx))
+		return decision{}, errors.Join(notStored, t.restore(ctx, notStored))
 	}
+	return t.decide(ctx, res)
+}
+
+// decide says what follows from the result of a submit, and puts it on record.
+func (t *turn) decide(ctx context.Context, res Result) (decision, error) {
 	t.stats.submitted(res.Outcome)
 	d := verdict(res, t.story.Attempts, t.cfg.ResendUnknown)
 	t.first = res.Outcome == OutcomeThrottled
@@ -153,8 +201,12 @@ func (t *turn) submission(notStored *error) Submission {
 }
 
 // restore takes back an attempt whose record failed half-way: the story must not say
-// that something was written when nothing was.
-func (t *turn) restore(ctx context.Context) error {
+// that something was written when nothing was. After a conflict it says so for another
+// instance, whose attempt that is.
+func (t *turn) restore(ctx context.Context, notStored error) error {
+	if errors.Is(notStored, ErrConflict) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 	defer cancel()
 	s, rev, err := t.Journal.Story(ctx, t.m.ID)
@@ -172,8 +224,7 @@ const recordWithin = 5 * time.Second
 // record stores what a submit came to. An outcome is recorded even if ctx ended
 // meanwhile; but then nothing new is begun.
 func (t *turn) record(ctx context.Context, res Result, d decision) error {
-	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
-	defer cancel()
+	known := len(t.story.Segments)
 	for _, id := range res.SMSCIDs[min(len(t.story.Segments), len(res.SMSCIDs)):] {
 		t.story.Segments = append(t.story.Segments, Segment{SMSCID: id})
 	}
@@ -181,9 +232,12 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 	case stepAgain:
 		if t.story.State == Submitting {
 			t.story.State = Accepted
-			if err := t.put(keep, false); err != nil {
+			if err := t.settle(ctx, false); err != nil {
 				return err
 			}
+		}
+		if err := t.refs(context.WithoutCancel(ctx), known); err != nil {
+			return err
 		}
 		if res.Outcome == OutcomeNotWritten && res.Err != nil {
 			t.log.Debug().Err(res.Err).Msg("submit_sm not written")
@@ -195,29 +249,42 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 		t.story.NextAt = t.now().Add(d.after)
 		t.note(Change{State: Accepted, At: t.now(), Detail: d.detail})
 		t.log.Warn().Str("link", res.Link).Str("status", res.StatusName).Dur("after", d.after).Msg("submit_sm refused for now")
-		return t.put(keep, false)
+		if err := t.settle(ctx, false); err != nil {
+			return err
+		}
+		return t.refs(context.WithoutCancel(ctx), known)
 	case stepSent:
 		t.change(Change{State: Sent, At: t.now()})
-		return t.put(keep, false)
+		return t.settle(ctx, false)
 	default: // stepEnd: end stores it
 		return nil
 	}
 }
 
-// index makes the message findable by its receipts. It may run twice.
+// index logs that the message was sent and makes it findable by its receipts, in this
+// order, so that no receipt is logged before. It may run twice.
 func (t *turn) index(ctx context.Context) error {
-	for i, s := range t.story.Segments {
-		if s.SMSCID == "" {
+	for _, c := range t.story.History {
+		if c.State != Sent {
 			continue
 		}
-		ref := SegmentRef{V: version, MessageID: t.m.ID, Segment: i}
-		if err := t.Journal.PutRef(ctx, t.story.Account, s.SMSCID, ref); err != nil {
+		if err := t.logStatus(ctx, t.story, c); err != nil {
 			return err
 		}
 	}
-	for _, c := range t.story.History {
-		if c.State == Sent {
-			return t.logStatus(ctx, t.story, c)
+	return t.refs(ctx, 0)
+}
+
+// refs records what the SMSC's ids of the segments from first on belong to. A receipt
+// for one segment may come while the rest waits for its next attempt.
+func (t *turn) refs(ctx context.Context, first int) error {
+	for i, s := range t.story.Segments[first:] {
+		if s.SMSCID == "" {
+			continue
+		}
+		ref := SegmentRef{V: version, MessageID: t.m.ID, Segment: first + i}
+		if err := t.Journal.PutRef(ctx, t.story.Account, s.SMSCID, ref); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -225,56 +292,16 @@ func (t *turn) index(ctx context.Context) error {
 
 // end gives the message its final state.
 func (t *turn) end(ctx context.Context, d decision) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
-	defer cancel()
 	t.change(Change{State: d.state, At: t.now(), Reason: d.reason, Detail: d.detail})
-	if err := t.put(ctx, true); err != nil {
+	if err := t.settle(ctx, true); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
+	defer cancel()
 	t.stats.ended(d.state, d.reason)
 	t.log.Info().Str("state", string(d.state)).Str("reason", string(d.reason)).Str("link", t.story.Link).Msg("message ended")
 	if err := t.index(ctx); err != nil {
 		return err
 	}
-	return t.tell(ctx)
-}
-
-// tell tells the sender the final state, once.
-func (t *turn) tell(ctx context.Context) error {
-	if t.story.Told {
-		return nil
-	}
-	if err := t.tellFinal(ctx, t.story); err != nil {
-		return err
-	}
-	t.story.Told = true
-	return t.put(ctx, false)
-}
-
-func (t *turn) change(c Change) {
-	t.story.State, t.story.Reason, t.story.Detail = c.State, c.Reason, c.Detail
-	t.story.NextAt = time.Time{}
-	t.note(c)
-}
-
-// maxHistory bounds a story: a message that waits for two days is retried 50 times.
-const maxHistory = 20
-
-// note adds a step to the history. What overflows is the middle: how it began and
-// how it ended are kept.
-func (t *turn) note(c Change) {
-	h := append(t.story.History, c)
-	if len(h) > maxHistory {
-		h = append(h[:maxHistory/2], h[maxHistory/2+1:]...)
-	}
-	t.story.History = h
-}
-
-func (t *turn) put(ctx context.Context, durable bool) error {
-	rev, err := t.Journal.PutStory(ctx, t.story, t.rev, durable)
-	if err != nil {
-		return err
-	}
-	t.rev = rev
-	return nil
+	return t.tell(ctx, t.story, t.rev)
 }

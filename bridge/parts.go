@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -22,13 +23,27 @@ type part struct {
 	MO     MO  `json:"mo"`
 }
 
-func (a *assembly) has(number int) bool {
-	return slices.ContainsFunc(a.Parts, func(p part) bool { return p.Number == number })
+// part is the segment of that number; nil where it has not come.
+func (a *assembly) part(number int) *MO {
+	for i := range a.Parts {
+		if a.Parts[i].Number == number {
+			return &a.Parts[i].MO
+		}
+	}
+	return nil
 }
 
 func (a *assembly) add(number int, m MO) {
 	a.Parts = append(a.Parts, part{number, m})
 	slices.SortFunc(a.Parts, func(x, y part) int { return cmp.Compare(x.Number, y.Number) })
+}
+
+func (a *assembly) messages() []MO {
+	all := make([]MO, len(a.Parts))
+	for i, p := range a.Parts {
+		all[i] = p.MO
+	}
+	return all
 }
 
 // since is when the first of the segments came.
@@ -53,13 +68,23 @@ func assemblyKey(m MO, c Concat) string {
 
 // collect keeps a segment until all are there, and then delivers the text.
 func (h *Hub) collect(ctx context.Context, m MO, short Short) error {
+	h.joining.RLock()
+	defer h.joining.RUnlock()
 	key := assemblyKey(m, short.Concat)
 	for {
 		a, rev, err := h.loadAssembly(ctx, key)
 		if err != nil {
 			return err
 		}
-		if !a.has(short.Concat.Part) {
+		before := a.part(short.Concat.Part)
+		if before != nil && !sameText(*before, m) {
+			// The phone uses its reference again: the rest of the first text will not come.
+			if err := h.giveUp(ctx, key, a, short); err != nil {
+				return err
+			}
+			continue
+		}
+		if before == nil {
 			a.add(short.Concat.Part, m)
 		}
 		if len(a.Parts) == short.Concat.Total {
@@ -77,6 +102,9 @@ func (h *Hub) collect(ctx context.Context, m MO, short Short) error {
 		}
 	}
 }
+
+// sameText tells a segment that came twice from another under the same reference.
+func sameText(a, b MO) bool { return a.DataCoding == b.DataCoding && bytes.Equal(a.Body, b.Body) }
 
 func (h *Hub) loadAssembly(ctx context.Context, key string) (assembly, uint64, error) {
 	value, rev, err := h.Parts.LoadPart(ctx, key)
@@ -113,7 +141,17 @@ func (h *Hub) deliverParts(ctx context.Context, a assembly, short Short) error {
 		text.WriteString(joined)
 	}
 	gap(short.Concat.Total + 1)
-	return h.deliver(ctx, a.Parts[0].MO, short, text.String())
+	return h.deliver(ctx, a.messages(), short, text.String())
+}
+
+// giveUp delivers what there is of a long message.
+func (h *Hub) giveUp(ctx context.Context, key string, a assembly, short Short) error {
+	h.log.Warn().Str("message_id", a.Parts[0].MO.ID).Int("parts", len(a.Parts)).Int("total", short.Concat.Total).
+		Msg("segments of a long message did not come; what is there is delivered")
+	if err := h.deliverParts(ctx, a, short); err != nil {
+		return err
+	}
+	return h.Parts.DeletePart(ctx, key)
 }
 
 // RunParts delivers long messages whose missing segments have not come in time,
@@ -133,32 +171,43 @@ func (h *Hub) RunParts(ctx context.Context) error {
 	}
 }
 
+// releaseParts gives up each long message that is due. One that fails hides no other.
 func (h *Hub) releaseParts(ctx context.Context) error {
-	due := make(map[string]assembly)
+	var due []string
 	err := h.Parts.RangeParts(ctx, func(key string, value []byte, _ uint64) bool {
 		var a assembly
-		if strings.HasPrefix(key, assemblyPrefix) && json.Unmarshal(value, &a) == nil && len(a.Parts) > 0 &&
-			h.now().Sub(a.since()) >= h.cfg.PartsWait {
-			due[key] = a
+		if strings.HasPrefix(key, assemblyPrefix) && json.Unmarshal(value, &a) == nil && h.isDue(a) {
+			due = append(due, key)
 		}
 		return true
 	})
-	if err != nil {
+	errs := []error{err}
+	for _, key := range due {
+		errs = append(errs, h.release(ctx, key))
+	}
+	return errors.Join(errs...)
+}
+
+func (h *Hub) isDue(a assembly) bool {
+	return len(a.Parts) > 0 && h.now().Sub(a.since()) >= h.cfg.PartsWait
+}
+
+// release gives up a long message, unless a part has come meanwhile that completed it.
+func (h *Hub) release(ctx context.Context, key string) error {
+	h.joining.Lock()
+	defer h.joining.Unlock()
+	a, _, err := h.loadAssembly(ctx, key)
+	if err != nil || !h.isDue(a) {
 		return err
 	}
-	for key, a := range due {
-		short, err := h.Reader.ReadMO(a.Parts[0].MO)
-		if err != nil {
-			return err
-		}
-		h.log.Warn().Str("message_id", a.Parts[0].MO.ID).Int("parts", len(a.Parts)).Int("total", short.Concat.Total).
-			Msg("segments of a long message did not come; what is there is delivered")
-		if err := h.deliverParts(ctx, a, short); err != nil {
-			return err
-		}
-		if err := h.Parts.DeletePart(ctx, key); err != nil {
+	short, err := h.Reader.ReadMO(a.Parts[0].MO)
+	if err == nil {
+		return h.giveUp(ctx, key, a, short)
+	}
+	for _, m := range a.messages() { // it was readable when it came: the configuration has changed
+		if err := h.bury(ctx, Dead{ID: m.ID, Stage: "MO", MO: &m, Reason: ReasonUnreadable, Detail: err.Error()}); err != nil {
 			return err
 		}
 	}
-	return nil
+	return h.Parts.DeletePart(ctx, key)
 }

@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
+
+// receiptWait is how long a receipt whose message is not known is looked at again: the
+// answer to its submit may be with another instance, or not on record yet after a crash.
+const receiptWait = 10 * time.Second
 
 // receipt changes the status of the message that a delivery receipt belongs to. A
 // receipt may come before the submit_sm_resp that tells its id: while a submit to
@@ -12,6 +17,13 @@ import (
 func (h *Hub) receipt(ctx context.Context, m MO, short Short) error {
 	ref, err := h.awaitRef(ctx, m.Account, short)
 	if errors.Is(err, ErrNotFound) {
+		since := m.ReceivedAt
+		if since.Before(h.began) {
+			since = h.began
+		}
+		if age := h.now().Sub(since); age < receiptWait {
+			return &LaterError{At: since.Add(min(2*max(age, 0)+time.Second, receiptWait))}
+		}
 		h.stats.receipt(false)
 		h.log.Warn().Str("smsc", m.Account).Str("msisdn", short.Phone.Masked()).Str("message_id", m.ID).
 			Msg("a receipt belongs to no message of this bridge; is the account shared with another program?")
@@ -20,9 +32,11 @@ func (h *Hub) receipt(ctx context.Context, m MO, short Short) error {
 	if err != nil {
 		return err
 	}
-	h.stats.receipt(true)
 	for {
 		err := h.apply(ctx, ref, *short.Receipt)
+		if err == nil {
+			h.stats.receipt(true)
+		}
 		if !errors.Is(err, ErrConflict) {
 			return err
 		}
@@ -82,7 +96,7 @@ func (h *Hub) findRef(ctx context.Context, account string, short Short) (Segment
 }
 
 // apply puts a receipt into the story, and tells the sender where that ends it. The
-// sender is told first: a crash in between tells again, under the same id.
+// first word on a segment counts: receipts overtake each other.
 func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
 	s, rev, err := h.Journal.Story(ctx, ref.MessageID)
 	if errors.Is(err, ErrNotFound) {
@@ -91,26 +105,29 @@ func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
 	if err != nil {
 		return err
 	}
-	if s.State.Final() || ref.Segment >= len(s.Segments) || s.Segments[ref.Segment].State == r.State {
+	switch {
+	case s.State.Final():
+		return h.tell(ctx, s, rev) // a crash may have come before that
+	case s.State != Sent:
+		return &LaterError{At: h.now().Add(receiptWait)} // the rest of the text is not sent yet
+	case ref.Segment >= len(s.Segments) || s.Segments[ref.Segment].State.settled() || s.Segments[ref.Segment].State == r.State:
 		return nil
 	}
 	s.Segments[ref.Segment].State, s.Segments[ref.Segment].Code = r.State, r.Code
 	if c, ended := outcomeOf(s.Segments); ended {
 		c.At = h.now()
-		s.State, s.Reason, s.Detail, s.Told = c.State, c.Reason, c.Detail, true
+		s.State, s.Reason, s.Detail = c.State, c.Reason, c.Detail
 		s.History = append(s.History, c)
-		if err := h.tellFinal(ctx, s); err != nil {
-			return err
-		}
 	}
-	if _, err := h.Journal.PutStory(ctx, s, rev, false); err != nil {
+	if rev, err = h.Journal.PutStory(ctx, s, rev, false); err != nil || !s.State.Final() {
 		return err
 	}
-	if s.State.Final() {
-		h.stats.ended(s.State, s.Reason)
-	}
-	return nil
+	h.stats.ended(s.State, s.Reason)
+	return h.tell(ctx, s, rev)
 }
+
+// settled tells whether a later receipt may change nothing any more.
+func (s ReceiptState) settled() bool { return s != "" && s != ReceiptEnroute }
 
 // outcomeOf makes one status of the receipts of all segments: delivered when all
 // are, and otherwise what the first that will not arrive came to.

@@ -23,6 +23,7 @@ type Stats struct {
 	ReceiptsMatched uint64
 	ReceiptsUnknown uint64
 	DeadLetters     map[Reason]uint64
+	Panics          uint64 // each is a defect of the bridge
 }
 
 type stats struct {
@@ -48,6 +49,7 @@ func (c *stats) submitted(o Outcome) { c.add(func(s *Stats) { s.Submits[o]++ }) 
 func (c *stats) storedMO()           { c.add(func(s *Stats) { s.StoredMO++ }) }
 func (c *stats) deliveredMO()        { c.add(func(s *Stats) { s.DeliveredMO++ }) }
 func (c *stats) repeated()           { c.add(func(s *Stats) { s.RepeatedMO++ }) }
+func (c *stats) panicked()           { c.add(func(s *Stats) { s.Panics++ }) }
 func (c *stats) dead(r Reason)       { c.add(func(s *Stats) { s.DeadLetters[r]++ }) }
 func (c *stats) ended(s State, r Reason) {
 	c.add(func(all *Stats) { all.Ended[Ended{s, r}]++ })

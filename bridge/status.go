@@ -27,6 +27,20 @@ func (h *Hub) tellFinal(ctx context.Context, s Story) error {
 	return h.logStatus(ctx, s, last)
 }
 
+// tell tells the sender the final state of s, unless that was done. The story has the
+// state already, so that whoever finds it untold after a crash tells the same.
+func (h *Hub) tell(ctx context.Context, s Story, rev uint64) error {
+	if s.Told {
+		return nil
+	}
+	if err := h.tellFinal(ctx, s); err != nil {
+		return err
+	}
+	s.Told = true
+	_, err := h.Journal.PutStory(ctx, s, rev, false)
+	return err
+}
+
 // pushes tells whether a network is handed its messages; the users of the others
 // read the log. The bridge itself, which has no network, reads nothing.
 func (h *Hub) pushes(network string) bool {

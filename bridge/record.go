@@ -1,0 +1,101 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// This file is how a turn writes the story of its message.
+
+func (t *turn) change(c Change) {
+	t.story.State, t.story.Reason, t.story.Detail = c.State, c.Reason, c.Detail
+	t.story.NextAt = time.Time{}
+	t.note(c)
+}
+
+// maxHistory bounds a story: a message that waits for two days is retried 50 times.
+const maxHistory = 20
+
+// note adds a step to the history. What overflows is the middle: how it began and
+// how it ended are kept.
+func (t *turn) note(c Change) {
+	h := append(t.story.History, c)
+	if len(h) > maxHistory {
+		h = append(h[:maxHistory/2], h[maxHistory/2+1:]...)
+	}
+	t.story.History = h
+}
+
+func (t *turn) put(ctx context.Context, durable bool) error {
+	rev, err := t.Journal.PutStory(ctx, t.story, t.rev, durable)
+	if err != nil {
+		return err
+	}
+	t.rev = rev
+	return nil
+}
+
+// The pauses of settle, doubling from one to the other.
+const (
+	settleMin = 10 * time.Millisecond
+	settleMax = time.Second
+)
+
+// settle stores what a submit came to. Only this turn knows it: what is not on record
+// passes for unknown later, and is told so or sent twice. So it tries until it is
+// stored, and once ctx has ended for recordWithin more.
+func (t *turn) settle(ctx context.Context, durable bool) error {
+	ctx, cancel := outlive(ctx, recordWithin)
+	defer cancel()
+	for pause := settleMin; ; pause = min(2*pause, settleMax) {
+		err := t.put(ctx, durable)
+		if err != nil {
+			err = t.recheck(ctx, err)
+		}
+		if err == nil || errors.Is(err, ErrConflict) {
+			return err
+		}
+		if pause == settleMin {
+			t.log.Error().Err(err).Msg("what a submit came to is not on record; trying until it is")
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// recheck tells what became of a story whose put failed with err: nil where it was
+// stored after all, [ErrConflict] where somebody else wrote another, and otherwise the
+// put may be tried again.
+func (t *turn) recheck(ctx context.Context, err error) error {
+	s, rev, readErr := t.Journal.Story(ctx, t.m.ID)
+	switch {
+	case readErr != nil:
+		return readErr
+	case rev == t.rev:
+		return err
+	case s.State == t.story.State && len(s.History) == len(t.story.History):
+		t.rev = rev
+		return nil
+	default:
+		return ErrConflict
+	}
+}
+
+// outlive is a context that ends later than ctx by d.
+func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		end := time.NewTimer(d)
+		defer end.Stop()
+		select {
+		case <-end.C:
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); cancel() }
+}

@@ -1,0 +1,107 @@
+package bridge
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+)
+
+// This file tells an MO message that comes again from a person who repeats words.
+
+// mark is what is remembered of the MO messages of one content that were dealt with.
+type mark struct {
+	V    int        `json:"v"`
+	Seen []sighting `json:"seen"` // the oldest first
+}
+
+// sighting is one of them: which, and where it came last.
+type sighting struct {
+	ID         string    `json:"id"`
+	Session    string    `json:"session"`
+	Sequence   uint32    `json:"sequence"`
+	ReceivedAt time.Time `json:"received_at"`
+}
+
+// maxSightings bounds a mark: who says the same more often is remembered by the last.
+const maxSightings = 16
+
+// markOf names an MO message by what it says. Two of the same content have the same
+// mark; repeats tells a repeat from a person who
+// says the same thing twice.
+func markOf(m MO) string {
+	sum := sha256.New()
+	part := func(b []byte) {
+		var n [4]byte
+		binary.BigEndian.PutUint32(n[:], uint32(len(b)))
+		sum.Write(n[:])
+		sum.Write(b)
+	}
+	part([]byte(m.Account))
+	part([]byte(m.Source.Addr))
+	part([]byte(m.Destination.Addr))
+	part([]byte{m.ESMClass, m.DataCoding, m.ProtocolID})
+	part(m.Body)
+	for _, t := range m.TLVs {
+		part(binary.BigEndian.AppendUint16(nil, t.Tag))
+		part(t.Value)
+	}
+	return lowerBase32.EncodeToString(sum.Sum(nil))
+}
+
+// repeatWithin bounds how long a link is away, and then how soon after the new bind an
+// SMSC sends again what it holds to be unanswered. Longer would take the words of a
+// person who says the same again for a repeat.
+const repeatWithin = time.Minute
+
+// repeats finds which of those seen m is again. It is the very same message, which a
+// crash brings back, or it has the same sequence number on the same connection; or the
+// SMSC sent it again, which is judged, for the wire has no message id: the same content
+// came over an earlier connection shortly before this one was bound, and this one has
+// only just been bound.
+func (k *mark) repeats(m MO) (i int, again bool) {
+	i = slices.IndexFunc(k.Seen, func(s sighting) bool {
+		return s.ID == m.ID || s.Session == m.Session && s.Sequence == m.Sequence
+	})
+	if i < 0 {
+		i = slices.IndexFunc(k.Seen, func(s sighting) bool {
+			away, since := m.BoundAt.Sub(s.ReceivedAt), m.ReceivedAt.Sub(m.BoundAt)
+			return s.Session != m.Session && away > 0 && away < repeatWithin && since < repeatWithin
+		})
+	}
+	return i, i >= 0
+}
+
+// moved notes that the SMSC sent a message again over m's connection: it will not do so a
+// second time there, and so the same words again are a person's.
+func (k *mark) moved(i int, m MO) {
+	k.Seen[i].Session, k.Seen[i].Sequence, k.Seen[i].ReceivedAt = m.Session, m.Sequence, m.ReceivedAt
+}
+
+func (k *mark) add(m MO) {
+	k.Seen = append(k.Seen, sighting{ID: m.ID, Session: m.Session, Sequence: m.Sequence, ReceivedAt: m.ReceivedAt})
+	k.Seen = k.Seen[max(0, len(k.Seen)-maxSightings):]
+}
+
+func (h *Hub) loadMark(ctx context.Context, key string) (mark, error) {
+	value, err := h.Marks.Mark(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return mark{V: version}, nil
+	}
+	if err != nil {
+		return mark{}, err
+	}
+	var k mark
+	return k, json.Unmarshal(value, &k)
+}
+
+func (h *Hub) saveMark(ctx context.Context, key string, k mark) error {
+	value, err := json.Marshal(k)
+	if err != nil {
+		return err
+	}
+	return h.Marks.SetMark(ctx, key, value)
+}
