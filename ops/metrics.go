@@ -94,6 +94,7 @@ var (
 	hubDelivered = counter("bridge_mo_delivered_total", "Messages from phones that messengers have.")
 	hubRepeated  = counter("bridge_mo_repeated_total", "Short messages from SMSCs that had come before.")
 	hubReceipts  = counter("bridge_receipts_total", "Receipts, by whether their message is known.", "match")
+	hubPanics    = counter("bridge_panics_total", "Messages that ended by a defect of the bridge.")
 	hubDead      = counter("bridge_dead_letters_total", "Messages that the bridge gave up.", "reason")
 )
 
@@ -105,7 +106,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 		linkBound, linkPaused, linkWindow, linkInUse, linkBinds,
 		linkSubmits, linkSegments, linkRefused, linkFaults,
 		messengerConnected, messengerBounced, messengerPanics,
-		hubAccepted, hubRefused, hubSubmits, hubEnded, hubStored, hubDelivered, hubRepeated, hubReceipts, hubDead,
+		hubAccepted, hubRefused, hubSubmits, hubEnded, hubStored, hubDelivered, hubRepeated, hubReceipts, hubPanics, hubDead,
 	} {
 		ch <- f.desc
 	}
@@ -203,6 +204,7 @@ func collectHub(s bridge.Stats, emit emitter) {
 	emit(hubStored, float64(s.StoredMO))
 	emit(hubDelivered, float64(s.DeliveredMO))
 	emit(hubRepeated, float64(s.RepeatedMO))
+	emit(hubPanics, float64(s.Panics))
 	emit(hubReceipts, float64(s.ReceiptsMatched), "known")
 	emit(hubReceipts, float64(s.ReceiptsUnknown), "unknown")
 	for _, r := range bridge.Reasons() {
