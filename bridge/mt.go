@@ -91,18 +91,21 @@ func (h *Hub) defect(ctx context.Context, m MT, panicked any) error {
 	if t.story.State.Final() {
 		return t.tell(ctx, t.story, t.rev)
 	}
-	d := decision{
-		step: stepEnd, state: Failed, reason: ReasonInternal,
-		detail: "A defect of the bridge kept it from being sent. Its operator can look it up under the id " + m.ID + ".",
-	}
-	if t.story.State == Submitting {
-		d = unknownVerdict(t.story.Attempts, false)
-	}
 	err = h.bury(ctx, Dead{ID: m.ID, Stage: "MT", MT: &m, Reason: ReasonInternal, Detail: fmt.Sprint("panic: ", panicked)})
 	if err != nil {
 		return err
 	}
-	return t.end(ctx, d)
+	switch t.story.State {
+	case Sent:
+		return nil // the operator has it, and its receipts may still say what became of it
+	case Submitting:
+		return t.end(ctx, unknownVerdict(t.story.Attempts, false))
+	default:
+		return t.end(ctx, decision{
+			step: stepEnd, state: Failed, reason: ReasonInternal,
+			detail: "A defect of the bridge kept it from being sent. Its operator can look it up under the id " + m.ID + ".",
+		})
+	}
 }
 
 // turn is one message in the hands of a worker.
