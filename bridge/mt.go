@@ -139,7 +139,7 @@ func (t *turn) submission(notStored *error) Submission {
 		done = append(done, s.SMSCID)
 	}
 	return Submission{
-		ID: t.m.ID, Number: t.m.Number, Phone: t.m.Phone, Text: t.m.Text, ExpiresAt: t.m.ExpiresAt,
+		ID: t.m.ID, Handle: t.m.Handle, Number: t.m.Number, Phone: t.m.Phone, Text: t.m.Text, ExpiresAt: t.m.ExpiresAt,
 		Done: done, Link: t.story.Link, Account: t.story.Account, First: t.first,
 		Attempt: func(ctx context.Context, link, account string) error {
 			t.enter()

@@ -69,10 +69,10 @@ func (ls *Links) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Segments tells how many segments text needs; see [bridge.Carrier] and [Split].
-func (ls *Links) Segments(text string) (int, error) {
+// Estimate tells how text would be sent; see [bridge.Carrier] and [Split].
+func (ls *Links) Estimate(text string) (bridge.Estimate, error) {
 	segments, err := Split(text, SplitOptions{Max: ls.maxSegments})
-	return len(segments), err
+	return bridge.Estimate{Segments: len(segments)}, err
 }
 
 // Status gives the state of each link, in their order.

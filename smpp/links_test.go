@@ -221,8 +221,8 @@ func TestSubmitUnsendable(t *testing.T) {
 			}
 		})
 	}
-	if n, err := ls.Segments("é€"); n != 1 || err != nil {
-		t.Errorf("got %d, %v", n, err)
+	if e, err := ls.Estimate("é€"); e.Segments != 1 || err != nil {
+		t.Errorf("got %+v, %v", e, err)
 	}
 }
 
