@@ -3,6 +3,7 @@ package bridge
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"strings"
 
 	"smsbridge/addressing"
@@ -58,3 +59,10 @@ func (m MO) Lane() string { return strings.TrimPrefix(m.Source.Addr, "+") }
 
 // Key names the conversation whose order the queue keeps.
 func (m OUT) Key() string { return m.Handle.String() + " " + m.Phone.String() }
+
+// UserReference is the user_message_reference of a segment, from 0 (SMPP 3.4, 5.3.2.17):
+// a function of the message's id, so that it is the same after a restart.
+func UserReference(messageID string, segment int) uint16 {
+	sum := sha256.Sum256([]byte("reference " + messageID))
+	return binary.BigEndian.Uint16(sum[:]) + uint16(segment)
+}

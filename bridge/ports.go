@@ -117,14 +117,20 @@ type Submission struct {
 // accepted have not been written.
 type Result struct {
 	Link, Account string
-	Total         int      // segments of the whole message
-	SMSCIDs       []string // of each segment that was accepted, Done included, in order
-	Outcome       Outcome
+	Total         int // segments of the whole message
+	// SMSCIDs are those of each segment that was accepted, Done included, in order; empty
+	// ones where the SMSC's ids tell no message from another.
+	SMSCIDs []string
+	Outcome Outcome
+	// NoReceipts says that none were asked for: nothing will be known beyond Outcome.
+	NoReceipts bool
 	// Status is the command_status of the answer that stopped it, with its name.
 	Status     uint32
 	StatusName string
 	// Detail says in plain words what stopped it.
 	Detail string
+	// Reason goes with OutcomePermanent; empty means ReasonRejected.
+	Reason Reason
 	Err    error
 }
 

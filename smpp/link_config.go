@@ -40,8 +40,9 @@ type LinkConfig struct {
 	Bind BindMode
 	// SystemID, Password, SystemType and AddressRange are what the operator gave out.
 	SystemID, Password, SystemType, AddressRange string
-	// ServiceType goes into each submit_sm; most operators want it empty.
-	ServiceType string
+	// Text and Fields are how the account wants texts and submit_sm.
+	Text   TextConfig
+	Fields FieldsConfig
 	// Window is the most submits without an answer; 0 means 10.
 	Window int
 	// Rate is the most segments a second; 0 means no limit.

@@ -69,10 +69,59 @@ func (ls *Links) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Estimate tells how text would be sent; see [bridge.Carrier] and [Split].
+// Estimate tells how text would be sent; see [bridge.Carrier]. Where accounts differ it
+// is the one that takes the most segments: which of them will carry the text is known
+// only when it leaves.
 func (ls *Links) Estimate(text string) (bridge.Estimate, error) {
-	segments, err := Split(text, SplitOptions{Max: ls.maxSegments})
-	return bridge.Estimate{Segments: len(segments)}, err
+	var most bridge.Estimate
+	estimated := make(map[string]bool)
+	for _, l := range ls.links {
+		if l.cfg.Bind == Receiver || estimated[l.cfg.Account] {
+			continue
+		}
+		estimated[l.cfg.Account] = true
+		e, err := Estimate(text, l.cfg.Text)
+		if err != nil {
+			return bridge.Estimate{}, err
+		}
+		if len(estimated) == 1 || e.Segments > most.Segments {
+			most = e
+		}
+	}
+	if len(estimated) == 0 {
+		return Estimate(text, TextConfig{})
+	}
+	return most, nil
+}
+
+// likely is a link that sub will probably leave by, or one of the same account; nil where
+// there is none.
+func (ls *Links) likely(sub bridge.Submission) *Link {
+	for _, l := range ls.links {
+		if l.cfg.Bind != Receiver && (len(sub.Done) == 0 || l.cfg.Account == sub.Account) {
+			return l
+		}
+	}
+	return nil
+}
+
+// split makes the segments of sub as the account of l has them; l may be nil.
+func (ls *Links) split(sub bridge.Submission, l *Link) ([]Segment, error) {
+	opt := SplitOptions{Ref: RefOf(sub.ID), Max: ls.maxSegments}
+	if l != nil {
+		opt.Text = l.cfg.Text
+	}
+	segments, err := Split(sub.Text, opt)
+	if err == nil && len(segments) == 0 {
+		err = errNoText
+	}
+	return segments, err
+}
+
+// unsplit is the result for a text that cannot be sent.
+func unsplit(r bridge.Result, err error) bridge.Result {
+	r.Outcome, r.Detail, r.Err = bridge.OutcomePermanent, err.Error(), err
+	return r
 }
 
 // Status gives the state of each link, in their order.
@@ -107,13 +156,10 @@ func (ls *Links) Waiting() int {
 // account. Where ctx ends the wait the outcome is OutcomeNotWritten.
 func (ls *Links) Submit(ctx context.Context, sub bridge.Submission) bridge.Result {
 	refused := bridge.Result{Link: sub.Link, SMSCIDs: slices.Clone(sub.Done)}
-	segments, err := Split(sub.Text, SplitOptions{Ref: RefOf(sub.ID), Max: ls.maxSegments})
-	if err == nil && len(segments) == 0 {
-		err = errNoText
-	}
+	likely := ls.likely(sub)
+	segments, err := ls.split(sub, likely)
 	if err != nil {
-		refused.Outcome, refused.Detail, refused.Err = bridge.OutcomePermanent, err.Error(), err
-		return refused
+		return unsplit(refused, err)
 	}
 	refused.Total = len(segments)
 	if len(sub.Done) >= len(segments) {
@@ -128,6 +174,11 @@ func (ls *Links) Submit(ctx context.Context, sub bridge.Submission) bridge.Resul
 		return refused
 	}
 	defer g.slot.Release()
+	if likely == nil || likely.cfg.Account != g.link.cfg.Account {
+		if segments, err = ls.split(sub, g.link); err != nil {
+			return unsplit(refused, err)
+		}
+	}
 	result := g.link.submit(ctx, g.slot, sub, segments)
 	g.link.tally.outcome(result.Outcome)
 	return result

@@ -52,7 +52,7 @@ func submit(ctx context.Context, ls *smpp.Links, s bridge.Submission) <-chan bri
 }
 
 func TestSubmitFields(t *testing.T) {
-	ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.ServiceType = "CMT" })
+	ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.Fields.ServiceType = "CMT" })
 	paris := time.FixedZone("Paris", 3600)
 	tests := []struct {
 		number  string

@@ -43,7 +43,7 @@ func TestSplitSizes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n, err := smpp.Count(tt.text); err != nil || n != len(tt.sizes) {
+			if n, err := smpp.Count(tt.text, smpp.TextConfig{}); err != nil || n != len(tt.sizes) {
 				t.Errorf("Count = %d, %v; want %d", n, err, len(tt.sizes))
 			}
 			if len(segments) != len(tt.sizes) {
@@ -108,7 +108,7 @@ func TestSplitAndReadBack(t *testing.T) {
 		if !utf8.ValidString(in) {
 			return
 		}
-		segments, err := smpp.Split(in, smpp.SplitOptions{Ref: rapid.Byte().Draw(t, "ref")})
+		segments, err := smpp.Split(in, smpp.SplitOptions{Ref: rapid.Uint16().Draw(t, "ref")})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package smpp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 func (l *Link) submit(ctx context.Context, slot *Slot, sub bridge.Submission, segments []Segment) bridge.Result {
 	r := bridge.Result{
 		Link: l.cfg.Name, Account: l.cfg.Account, Total: len(segments),
-		SMSCIDs: slices.Clone(sub.Done),
+		SMSCIDs: slices.Clone(sub.Done), NoReceipts: l.cfg.Fields.NoReceipts,
 	}
 	for i := len(sub.Done); i < len(segments); i++ {
 		if err := l.waitRate(ctx); err != nil {
@@ -28,7 +27,7 @@ func (l *Link) submit(ctx context.Context, slot *Slot, sub bridge.Submission, se
 			}
 		}
 		sent := time.Now()
-		answer, err := slot.Send(ctx, l.submitSM(sub, segments[i]))
+		answer, err := slot.Send(ctx, l.submitSM(sub, segments[i], i))
 		if err != nil {
 			return failed(r, err)
 		}
@@ -38,6 +37,9 @@ func (l *Link) submit(ctx context.Context, slot *Slot, sub bridge.Submission, se
 			return refused(r, answer.Status, class)
 		}
 		l.tally.segments.Add(1)
+		if l.cfg.Fields.ConstantIDs {
+			answer.MessageID = ""
+		}
 		r.SMSCIDs = append(r.SMSCIDs, answer.MessageID)
 	}
 	r.Outcome = bridge.OutcomeSent
@@ -84,22 +86,6 @@ func refused(r bridge.Result, status Status, class Class) bridge.Result {
 // npiISDN is the numbering plan of E.164 (SMPP 3.4, 5.2.6).
 const npiISDN = 1
 
-// registeredDelivery asks for a receipt of the final outcome (SMPP 3.4, 5.2.17).
-const registeredDelivery byte = 1
-
-func (l *Link) submitSM(sub bridge.Submission, segment Segment) *PDU {
-	return &PDU{Command: SubmitSM, Short: &Short{
-		ServiceType:        l.cfg.ServiceType,
-		Source:             sourceAddress(sub.Number),
-		Destination:        bridge.Address{TON: tonInternational, NPI: npiISDN, Addr: sub.Phone.Digits()},
-		ESMClass:           segment.ESMClass,
-		Validity:           absoluteTime(sub.ExpiresAt),
-		RegisteredDelivery: registeredDelivery,
-		DataCoding:         segment.DataCoding,
-		Body:               segment.Body,
-	}}
-}
-
 // sourceAddress spells a Number as most SMSCs want it; many refuse a leading plus. The
 // zero Number leaves the choice of sender to the SMSC (SMPP 3.4, 5.2.8).
 func sourceAddress(n addressing.Number) bridge.Address {
@@ -113,15 +99,4 @@ func sourceAddress(n addressing.Number) bridge.Address {
 	default:
 		return bridge.Address{}
 	}
-}
-
-// absoluteTime writes a time as YYMMDDhhmmsstnnp in UTC (SMPP 3.4, 7.1.1); the zero
-// time is the SMSC's default validity.
-func absoluteTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	const tenth = int(100 * time.Millisecond)
-	t = t.UTC()
-	return fmt.Sprintf("%s%d00+", t.Format("060102150405"), t.Nanosecond()/tenth)
 }
