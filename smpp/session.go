@@ -133,6 +133,7 @@ type Session struct {
 	unbinding bool // no request may follow
 	final     bool // the last PDU was written
 	pending   map[uint32]*request
+	deadlines deadlines
 	last      uint32 // the last sequence_number given
 	queue     []outgoing
 	serving   int

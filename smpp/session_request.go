@@ -16,10 +16,13 @@ type request struct {
 	answer   Command // that answers it; zero where nothing does
 	sequence uint32
 	begun    bool // the writer has it, or had it
-	timer    *time.Timer
 	done     chan struct{}
 	resp     *PDU
 	err      error
+
+	// Its place among the overdue-to-be; see [deadlines].
+	deadline   time.Time
+	prev, next *request
 }
 
 // Slot is room in the window for one request at a time. It must be released.
@@ -215,9 +218,6 @@ func (s *Session) completeLocked(r *request, resp *PDU, err error) {
 	if r.isDone() {
 		return
 	}
-	if r.timer != nil {
-		r.timer.Stop()
-	}
 	r.resp, r.err = resp, err
 	s.forgetLocked(r)
 	close(r.done)
@@ -228,6 +228,7 @@ func (s *Session) completeLocked(r *request, resp *PDU, err error) {
 func (s *Session) forgetLocked(r *request) {
 	if r.answer != 0 {
 		delete(s.pending, r.sequence)
+		s.deadlines.remove(r)
 	}
 	s.settleLocked()
 }
@@ -239,17 +240,6 @@ func (s *Session) failLocked(r *request, why error) {
 		outcome = ErrUnknown
 	}
 	s.completeLocked(r, nil, fmt.Errorf("%w: %s: %w", outcome, r.answer.Request(), why))
-}
-
-// expire is called when the response to r is overdue.
-func (s *Session) expire(r *request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r.isDone() {
-		return
-	}
-	s.cfg.Counters.ResponseTimeouts.Add(1)
-	s.failLocked(r, fmt.Errorf("%w after %s", errResponseTimeout, s.cfg.ResponseTimeout))
 }
 
 // failQueuedLocked ends the requests that the writer has not begun.
@@ -277,5 +267,8 @@ func (s *Session) failAll() {
 	s.failQueuedLocked(why)
 	for _, r := range s.pending {
 		s.failLocked(r, why)
+	}
+	if s.deadlines.timer != nil {
+		s.deadlines.timer.Stop()
 	}
 }

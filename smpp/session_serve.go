@@ -16,8 +16,10 @@ import (
 func (s *Session) readLoop(ctx context.Context) error {
 	r := bufio.NewReaderSize(s.conn, 16<<10)
 	for {
-		if err := s.extendRead(); err != nil {
-			return fmt.Errorf("smpp: read: %w", err)
+		if !hasFrame(r) {
+			if err := s.extendRead(); err != nil {
+				return fmt.Errorf("smpp: read: %w", err)
+			}
 		}
 		frame, err := readFrame(r, s.cfg.MaxPDU)
 		if err != nil {

@@ -71,6 +71,7 @@ func (s *Session) take(batch []outgoing) []outgoing {
 	if s.ended {
 		return batch
 	}
+	now := time.Now()
 	size, n := 0, 0
 	for n < len(s.queue) && (n == 0 || size+len(s.queue[n].frame) <= maxBatch) {
 		out := s.queue[n]
@@ -80,7 +81,7 @@ func (s *Session) take(batch []outgoing) []outgoing {
 		if r := out.request; r != nil {
 			r.begun = true
 			if r.answer != 0 {
-				r.timer = time.AfterFunc(s.cfg.ResponseTimeout, func() { s.expire(r) })
+				s.awaitLocked(r, now)
 			}
 		}
 		if out.last {
