@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // steadyAfter is how long a bind must have held for the next back-off to begin anew:
@@ -21,11 +19,14 @@ const steadyAfter = 10 * time.Second
 // Link keeps one configured bind up. All methods may be called concurrently.
 type Link struct {
 	cfg      LinkConfig
-	limiter  *rate.Limiter // nil: no limit
 	counters Counters
 	tally    tally
-	onChange func()        // of the Links that it belongs to; set before Run
 	rebind   chan struct{} // asks Run to bind again
+
+	// Of the Links that it belongs to; set before Run.
+	queue     *queue
+	account   *account
+	continued *line // of messages that have a slot and wait to submit the next segment
 
 	storeFails atomic.Bool // the last MO was not stored
 
@@ -35,7 +36,6 @@ type Link struct {
 	since   time.Time
 	lastErr error
 	binds   uint64
-	pause   pause
 	changed chan struct{}
 }
 
@@ -46,12 +46,19 @@ func NewLink(cfg LinkConfig) (*Link, error) {
 		return nil, err
 	}
 	cfg.Logger = cfg.Logger.With().Str("link", cfg.Name).Str("smsc", cfg.Addr).Logger()
-	l := &Link{cfg: cfg, status: LinkDown, since: time.Now(), changed: make(chan struct{}), onChange: func() {}, rebind: make(chan struct{}, 1)}
-	if cfg.Rate > 0 {
-		// A burst of one: an SMSC that counts by the tenth of a second refuses more.
-		l.limiter = rate.NewLimiter(rate.Limit(cfg.Rate), 1)
-	}
+	l := &Link{cfg: cfg, status: LinkDown, since: time.Now(), changed: make(chan struct{}), rebind: make(chan struct{}, 1)}
+	q := new(queue)
+	l.join(q, newAccount(q.dispatch, l))
 	return l, nil
+}
+
+// join makes l one of those that serve q, by an account that it may share.
+func (l *Link) join(q *queue, a *account) {
+	l.queue, l.account = q, a
+	l.continued = q.addLine(l, func(now time.Time) (grant, bool) {
+		p, ok := a.take(now)
+		return grant{link: l, permit: p}, ok
+	})
 }
 
 // Name is the link's name.

@@ -33,6 +33,9 @@ type LinkConfig struct {
 	// Account names what message ids and long messages belong to: several links may
 	// share one. Empty means Name.
 	Account string
+	// Pool names what the link is one of, where an account has several binds that are
+	// configured as one; empty means Name. See [Target].
+	Pool string
 	// Addr is "host:port".
 	Addr string
 	// TLS is nil for plain TCP. An empty ServerName means the host of Addr.
@@ -45,7 +48,8 @@ type LinkConfig struct {
 	Fields FieldsConfig
 	// Window is the most submits without an answer; 0 means 10.
 	Window int
-	// Rate is the most segments a second; 0 means no limit.
+	// Rate is the most segments a second, of the whole Account; 0 means no limit. Of links
+	// of one account that differ the lowest counts.
 	Rate float64
 	// ResponseTimeout bounds the wait for each answer, that to bind included; 0 means 10 s.
 	ResponseTimeout time.Duration
@@ -98,6 +102,9 @@ func (c LinkConfig) validated() (LinkConfig, error) {
 	}
 	if c.Account == "" {
 		c.Account = c.Name
+	}
+	if c.Pool == "" {
+		c.Pool = c.Name
 	}
 	orDefault(&c.Window, DefaultWindow)
 	orDefault(&c.ResponseTimeout, DefaultResponseTimeout)

@@ -28,6 +28,7 @@ func LinkStatuses() []LinkStatus {
 type LinkState struct {
 	Name       string     `json:"name"`
 	Account    string     `json:"account"`
+	Pool       string     `json:"pool"`
 	Bind       BindMode   `json:"bind"`
 	Status     LinkStatus `json:"status"`
 	Since      time.Time  `json:"since"`                // when it came to Status
@@ -35,23 +36,28 @@ type LinkState struct {
 	WindowUsed int        `json:"window_used"`          // submits without an answer
 	Window     int        `json:"window"`
 	Binds      uint64     `json:"binds"` // how often it has bound
+	// Rate is to how many segments a second its account is held now: the operator's
+	// limit, or less for a while after throttling; 0 means no limit.
+	Rate float64 `json:"rate,omitempty"`
 }
 
 // State gives the link's state now.
 func (l *Link) State() LinkState {
+	pausedSince, paused := l.account.paused(time.Now())
+	limit := l.account.rate()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	st := LinkState{
-		Name: l.cfg.Name, Account: l.cfg.Account, Bind: l.cfg.Bind,
-		Status: l.status, Since: l.since, Window: l.cfg.Window, Binds: l.binds,
+		Name: l.cfg.Name, Account: l.cfg.Account, Pool: l.cfg.Pool, Bind: l.cfg.Bind,
+		Status: l.status, Since: l.since, Window: l.cfg.Window, Binds: l.binds, Rate: limit,
 	}
 	if l.lastErr != nil {
 		st.LastError = l.lastErr.Error()
 	}
 	if l.session != nil {
 		st.WindowUsed = l.session.InFlight()
-		if l.pause.active(time.Now()) {
-			st.Status, st.Since = LinkPaused, l.pause.began
+		if paused {
+			st.Status, st.Since = LinkPaused, pausedSince
 		}
 	}
 	return st
@@ -72,7 +78,7 @@ func (l *Link) update(fn func()) {
 	close(l.changed)
 	l.changed = make(chan struct{})
 	l.mu.Unlock()
-	l.onChange()
+	l.queue.dispatch()
 }
 
 func (l *Link) setStatus(status LinkStatus) {
@@ -102,56 +108,56 @@ func (l *Link) setDown(err error) {
 }
 
 // changedWindow is called when a window slot became free.
-func (l *Link) changedWindow() { l.onChange() }
+func (l *Link) changedWindow() { l.queue.dispatch() }
 
 // canTransmit tells whether the link's bind carries submits at all.
 func (l *Link) canTransmit() bool { return l.cfg.Bind != Receiver }
+
+// room is how many more submits the window has room for; bound tells whether the link can
+// submit at all.
+func (l *Link) room() (free int, bound bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.canTransmit() || l.session == nil {
+		return 0, false
+	}
+	return l.cfg.Window - l.session.InFlight(), true
+}
 
 // tryReserve takes room in the window if the link can submit at once.
 func (l *Link) tryReserve() (*Slot, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.canTransmit() || l.session == nil || l.pause.active(time.Now()) {
+	if l.session == nil {
 		return nil, false
 	}
 	return l.session.TryReserve()
 }
 
-// noteAnswer lets the link pause or take breath, by the answer to what was sent.
-func (l *Link) noteAnswer(class Class, sent time.Time) {
-	switch class {
-	case ClassThrottle:
-		l.throttled(sent)
-	case ClassLink:
+// noteAnswer lets the account pause or take breath, or the link bind again, by the
+// answer to what p allowed. Only the first of a row of pauses is worth a warning.
+func (l *Link) noteAnswer(class Class, p *permit) {
+	probe := p.probe
+	wait, first := p.answered(class, time.Now())
+	if class == ClassLink {
 		select {
 		case l.rebind <- struct{}{}:
 		default: // it is asked already
 		}
-	case ClassOK:
-		l.mu.Lock()
-		l.pause.accepted(sent)
-		l.mu.Unlock()
-	default: // it concerns the message only
 	}
-}
-
-// throttled lets the link pause. Only the first of a row of pauses is worth a warning.
-func (l *Link) throttled(sent time.Time) {
-	l.mu.Lock()
-	first := l.pause.next == 0
-	began := l.pause.throttled(sent, time.Now())
-	wait := time.Until(l.pause.until)
-	l.mu.Unlock()
-	if !began {
-		return
+	if wait > 0 {
+		event := l.cfg.Logger.Debug()
+		if first {
+			event = l.cfg.Logger.Warn()
+		}
+		event.Dur("pause", wait).Str("account", l.cfg.Account).Float64("rate_after", l.account.rate()).
+			Msg("the SMSC throttles us; the account pauses")
+		l.account.tellLinks()
+		time.AfterFunc(wait, l.account.tellLinks)
 	}
-	event := l.cfg.Logger.Debug()
-	if first {
-		event = l.cfg.Logger.Warn()
+	if probe {
+		l.queue.dispatch()
 	}
-	event.Dur("pause", wait).Msg("the SMSC throttles us; the link pauses")
-	l.update(func() {})
-	time.AfterFunc(wait, func() { l.update(func() {}) })
 }
 
 var errNotBoundThere = errors.New("smpp: the SMSC says that we are not bound; binding again")

@@ -12,46 +12,44 @@ import (
 
 // submit submits the segments of sub that are not done, one after the other: no
 // segment may be written once one before it was not accepted.
-func (l *Link) submit(ctx context.Context, slot *Slot, sub bridge.Submission, segments []Segment) bridge.Result {
+func (l *Link) submit(ctx context.Context, g grant, sub bridge.Submission, segments []Segment) bridge.Result {
 	r := bridge.Result{
 		Link: l.cfg.Name, Account: l.cfg.Account, Total: len(segments),
 		SMSCIDs: slices.Clone(sub.Done), NoReceipts: l.cfg.Fields.NoReceipts,
 	}
 	for i := len(sub.Done); i < len(segments); i++ {
-		if err := l.waitRate(ctx); err != nil {
-			return notWritten(r, err)
-		}
-		if i == len(sub.Done) && sub.Attempt != nil {
-			if err := sub.Attempt(ctx, l.cfg.Name, l.cfg.Account); err != nil {
-				return notWritten(r, err)
+		if i == len(sub.Done) {
+			if sub.Attempt != nil {
+				if err := sub.Attempt(ctx, l.cfg.Name, l.cfg.Account); err != nil {
+					g.permit.giveBack()
+					return notWritten(r, err)
+				}
 			}
+		} else if next, err := l.queue.wait(ctx, l.continued, rankContinued); err != nil {
+			return notWritten(r, err)
+		} else {
+			g.permit = next.permit
 		}
-		sent := time.Now()
-		answer, err := slot.Send(ctx, l.submitSM(sub, segments[i], i))
+		g.permit.sent = time.Now()
+		answer, err := g.slot.Send(ctx, l.submitSM(sub, segments[i], i))
 		if err != nil {
+			g.permit.giveBack()
 			return failed(r, err)
 		}
 		class := ClassOf(answer.Status, l.cfg.Statuses)
-		l.noteAnswer(class, sent)
+		l.noteAnswer(class, g.permit)
 		if class != ClassOK {
 			return refused(r, answer.Status, class)
 		}
 		l.tally.segments.Add(1)
+		id := answer.MessageID
 		if l.cfg.Fields.ConstantIDs {
-			answer.MessageID = ""
+			id = ""
 		}
-		r.SMSCIDs = append(r.SMSCIDs, answer.MessageID)
+		r.SMSCIDs = append(r.SMSCIDs, id)
 	}
 	r.Outcome = bridge.OutcomeSent
 	return r
-}
-
-// waitRate waits for the operator's limit, which counts segments.
-func (l *Link) waitRate(ctx context.Context) error {
-	if l.limiter == nil {
-		return ctx.Err()
-	}
-	return l.limiter.Wait(ctx)
 }
 
 func notWritten(r bridge.Result, err error) bridge.Result {
