@@ -2,6 +2,7 @@ package smpp
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -47,6 +48,9 @@ func (s *Session) writeLoop() error {
 		case <-s.done:
 			return nil
 		}
+		// Whoever is about to ask does so before the write, not after it: one write for
+		// many costs hardly more than one for one.
+		runtime.Gosched()
 		for {
 			batch = s.take(batch[:0])
 			if len(batch) == 0 {
