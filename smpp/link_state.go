@@ -17,25 +17,31 @@ const (
 	LinkBound      LinkStatus = "bound"
 	LinkPaused     LinkStatus = "paused" // bound, and throttled by the SMSC for a moment
 	LinkDown       LinkStatus = "down"   // waiting for the next attempt, or stopped
+	// LinkQuarantined is down for longer: the SMSC drops each bind at once.
+	LinkQuarantined LinkStatus = "quarantined"
 )
 
 // LinkStatuses lists the closed set, for metrics.
 func LinkStatuses() []LinkStatus {
-	return []LinkStatus{LinkConnecting, LinkBound, LinkPaused, LinkDown}
+	return []LinkStatus{LinkConnecting, LinkBound, LinkPaused, LinkDown, LinkQuarantined}
 }
 
 // LinkState is what is known of a link at one moment.
 type LinkState struct {
-	Name       string     `json:"name"`
-	Account    string     `json:"account"`
-	Pool       string     `json:"pool"`
-	Bind       BindMode   `json:"bind"`
-	Status     LinkStatus `json:"status"`
-	Since      time.Time  `json:"since"`                // when it came to Status
-	LastError  string     `json:"last_error,omitempty"` // why it was last down; kept while bound
-	WindowUsed int        `json:"window_used"`          // submits without an answer
-	Window     int        `json:"window"`
-	Binds      uint64     `json:"binds"` // how often it has bound
+	Name      string     `json:"name"`
+	Account   string     `json:"account"`
+	Pool      string     `json:"pool"`
+	Bind      BindMode   `json:"bind"`
+	Status    LinkStatus `json:"status"`
+	Since     time.Time  `json:"since"`                // when it came to Status
+	LastError string     `json:"last_error,omitempty"` // why it was last down; kept while bound
+	// RetryAt is when a link that is down is tried again; zero where it is not.
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	// Listening is where the SMSC may call, for [OutbindConfig].
+	Listening  string `json:"listening,omitempty"`
+	WindowUsed int    `json:"window_used"` // submits without an answer
+	Window     int    `json:"window"`
+	Binds      uint64 `json:"binds"` // how often it has bound
 	// Rate is to how many segments a second its account is held now: the operator's
 	// limit, or less for a while after throttling; 0 means no limit.
 	Rate float64 `json:"rate,omitempty"`
@@ -50,6 +56,7 @@ func (l *Link) State() LinkState {
 	st := LinkState{
 		Name: l.cfg.Name, Account: l.cfg.Account, Pool: l.cfg.Pool, Bind: l.cfg.Bind,
 		Status: l.status, Since: l.since, Window: l.cfg.Window, Binds: l.binds, Rate: limit,
+		RetryAt: l.retryAt, Listening: l.listening,
 	}
 	if l.lastErr != nil {
 		st.LastError = l.lastErr.Error()
@@ -82,7 +89,7 @@ func (l *Link) update(fn func()) {
 }
 
 func (l *Link) setStatus(status LinkStatus) {
-	l.update(func() { l.status, l.since = status, time.Now() })
+	l.update(func() { l.status, l.since, l.retryAt = status, time.Now(), time.Time{} })
 }
 
 func (l *Link) setBound(s *Session) {
@@ -97,12 +104,13 @@ func (l *Link) dropSession() {
 	l.update(func() { l.session, l.status, l.since = nil, LinkDown, time.Now() })
 }
 
-// setDown notes why the link is down; nil means that it was stopped.
-func (l *Link) setDown(err error) {
+// setDown notes why the link is down, nil meaning that it was stopped, and that it is
+// tried again in wait.
+func (l *Link) setDown(status LinkStatus, err error, wait time.Duration) {
 	l.update(func() {
-		l.status, l.since = LinkDown, time.Now()
+		l.status, l.since, l.retryAt = status, time.Now(), time.Time{}
 		if err != nil {
-			l.lastErr = err
+			l.lastErr, l.retryAt = err, l.since.Add(wait)
 		}
 	})
 }
@@ -168,6 +176,9 @@ type tally struct {
 	segments           atomic.Uint64
 	moStored, moFailed atomic.Uint64
 }
+
+// carried is how much went over the link, both ways.
+func (t *tally) carried() uint64 { return t.segments.Load() + t.moStored.Load() }
 
 func (t *tally) outcome(o bridge.Outcome) {
 	for i, name := range bridge.Outcomes() {
