@@ -127,6 +127,7 @@ func newStory(m MT) Story {
 	return Story{
 		V: version, ID: m.ID, Handle: m.Handle, Phone: m.Phone, Number: m.Number, NetworkID: m.NetworkID, ReplyTo: m.ReplyTo,
 		Digest: digest(m.Phone, m.Text), State: Accepted, History: []Change{{State: Accepted, At: m.AcceptedAt}},
+		ExpiresAt: m.ExpiresAt,
 	}
 }
 

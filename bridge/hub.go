@@ -63,6 +63,8 @@ type Hub struct {
 	// submitting are phones that a submit is under way to: a receipt that comes before
 	// its submit_sm_resp waits for it.
 	submitting gates
+	// byPhone lets one receipt at a time look for the segment that has waited longest.
+	byPhone sync.Mutex
 	// refusals says now and then why the store refuses.
 	refusals rate.Sometimes
 }

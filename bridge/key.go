@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"smsbridge/addressing"
@@ -43,15 +44,24 @@ func (m MO) Key() string {
 // esmTypeMask selects the message type of esm_class (SMPP 3.4, 5.2.12).
 const esmTypeMask = 0x3C
 
+// The optional parameters that only a receipt has together (SMPP 3.4, 5.3.2.12 and
+// 5.3.2.35). receipted_message_id alone proves nothing: some SMSCs put it into every MO.
+const (
+	tagReceiptedMessageID = 0x001E
+	tagMessageState       = 0x0427
+)
+
 // IsReceipt tells whether esm_class marks a delivery receipt, or an intermediate
-// notification, which some SMSCs mark 0x08 or 0x20.
+// notification, which some SMSCs mark 0x08 or 0x20; or whether the parameters do.
 func (m MO) IsReceipt() bool {
 	switch m.ESMClass & esmTypeMask {
 	case 0x04, 0x08, 0x20:
 		return true
-	default:
-		return false
 	}
+	has := func(tag uint16) bool {
+		return slices.ContainsFunc(m.TLVs, func(t TLV) bool { return t.Tag == tag })
+	}
+	return has(tagMessageState) && has(tagReceiptedMessageID)
 }
 
 // Lane is what the queue spreads messages over its lanes by: the phone.

@@ -29,7 +29,7 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) error {
 	defer t.leave()
 	switch {
 	case t.story.State == Sent:
-		return t.index(ctx) // a crash came before, or the queue forgot that it was done
+		return t.sent(ctx) // a crash came before, or the queue forgot that it was done
 	case t.story.State.Final():
 		return t.tell(ctx)
 	case t.story.State == Submitting:
@@ -49,7 +49,7 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) error {
 		}
 		switch d.step {
 		case stepSent:
-			return t.index(context.WithoutCancel(ctx))
+			return t.sent(context.WithoutCancel(ctx))
 		case stepEnd:
 			return t.end(ctx, d)
 		case stepLater:
@@ -197,6 +197,7 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 		t.log.Warn().Str("link", res.Link).Str("status", res.StatusName).Dur("after", d.after).Msg("submit_sm refused for now")
 		return t.put(keep, false)
 	case stepSent:
+		t.story.NoReceipts = res.NoReceipts
 		t.change(Change{State: Sent, At: t.now()})
 		return t.put(keep, false)
 	default: // stepEnd: end stores it
@@ -204,8 +205,20 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 	}
 }
 
+// sent makes the message findable by its receipts, or tells the sender that it was
+// sent where none will come. It may run twice.
+func (t *turn) sent(ctx context.Context) error {
+	if t.story.NoReceipts {
+		return t.tell(ctx)
+	}
+	return t.index(ctx)
+}
+
 // index makes the message findable by its receipts. It may run twice.
 func (t *turn) index(ctx context.Context) error {
+	if err := t.wait(ctx, t.story); err != nil {
+		return err
+	}
 	for i, s := range t.story.Segments {
 		if s.SMSCID == "" {
 			continue

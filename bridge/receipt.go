@@ -10,6 +10,13 @@ import (
 // receipt may come before the submit_sm_resp that tells its id: while a submit to
 // its phone is under way it waits for that.
 func (h *Hub) receipt(ctx context.Context, m MO, short Short) error {
+	if short.Receipt.ByPhone {
+		return h.receiptByPhone(ctx, m, short)
+	}
+	return h.match(ctx, m, short)
+}
+
+func (h *Hub) match(ctx context.Context, m MO, short Short) error {
 	ref, err := h.awaitRef(ctx, m.Account, short)
 	if errors.Is(err, ErrNotFound) {
 		h.stats.receipt(false)
@@ -23,9 +30,13 @@ func (h *Hub) receipt(ctx context.Context, m MO, short Short) error {
 	h.stats.receipt(true)
 	for {
 		err := h.apply(ctx, ref, *short.Receipt)
-		if !errors.Is(err, ErrConflict) {
-			return err
+		if errors.Is(err, ErrConflict) {
+			continue
 		}
+		if err == nil && short.Receipt.ByPhone {
+			err = h.settle(ctx, m.Account, short, ref)
+		}
+		return err
 	}
 }
 
@@ -54,6 +65,9 @@ func (h *Hub) awaitRef(ctx context.Context, account string, short Short) (Segmen
 // numbers, one form of one id is another form of another: the message must be to the
 // phone that the receipt is about, or else its id must be the very same.
 func (h *Hub) findRef(ctx context.Context, account string, short Short) (SegmentRef, error) {
+	if short.Receipt.ByPhone {
+		return h.findWaiting(ctx, account, short)
+	}
 	var same *SegmentRef
 	for i, candidate := range short.Receipt.Candidates {
 		ref, err := h.Journal.Ref(ctx, account, []string{candidate})

@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"smsbridge/addressing"
+	"smsbridge/smpp"
 )
 
 // Config is a whole configuration, checked.
@@ -112,9 +113,10 @@ type Alphabet string
 
 // The alphabets.
 const (
-	AlphabetGSM7   Alphabet = "gsm7"
-	AlphabetLatin1 Alphabet = "latin1"
-	AlphabetASCII  Alphabet = "ascii"
+	AlphabetGSM7       Alphabet = "gsm7"
+	AlphabetGSM7Packed Alphabet = "gsm7-packed"
+	AlphabetLatin1     Alphabet = "latin1"
+	AlphabetASCII      Alphabet = "ascii"
 )
 
 // SMSC is one link to an SMSC.
@@ -131,8 +133,10 @@ type SMSC struct {
 	Rate            float64 // segments a second; 0: no limit
 	ResponseTimeout time.Duration
 	EnquireInterval time.Duration
-	DefaultAlphabet Alphabet // default gsm7
-	CountryCode     string   // digits, 1 to 3; empty where the file does not say
+	DefaultAlphabet Alphabet        // default gsm7
+	CountryCode     string          // digits, 1 to 3; empty where the file does not say
+	Text            smpp.TextConfig // without its Alphabet, which is DefaultAlphabet
+	Fields          smpp.FieldsConfig
 }
 
 // XMPP is the component connection to an XMPP server (XEP-0114).

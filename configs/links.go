@@ -51,10 +51,11 @@ func (f *file) readSMSC(s *section) SMSC {
 		Rate:            read(s, "rate", number(100000), 0),
 		ResponseTimeout: read(s, "response_timeout", duration(time.Second, 10*time.Minute), 0),
 		EnquireInterval: read(s, "enquire_interval", duration(time.Second, time.Hour), 0),
-		DefaultAlphabet: read(s, "default_alphabet", oneOf(AlphabetGSM7, AlphabetLatin1, AlphabetASCII), AlphabetGSM7),
+		DefaultAlphabet: read(s, "default_alphabet", oneOf(AlphabetGSM7, AlphabetGSM7Packed, AlphabetLatin1, AlphabetASCII), AlphabetGSM7),
 		CountryCode:     read(s, "country_code", countryCode, ""),
 	}
 	link.Account = read(s, "account", slug, link.Name)
+	link.Text, link.Fields = f.readTexts(s, link.DefaultAlphabet), f.readFields(s)
 	f.within(s, "tls", func(t *section) { link.TLS = f.readTLS(t, link.Address) })
 	return link
 }
@@ -71,6 +72,7 @@ func (f *file) sameAccount(s *section, link SMSC) {
 		if other.DefaultAlphabet != link.DefaultAlphabet {
 			s.get("default_alphabet").problemf("must be the same on all links of the account %s: %s has %s", link.Account, other.Name, other.DefaultAlphabet)
 		}
+		sameSending(s, link, other)
 		return
 	}
 }

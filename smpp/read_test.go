@@ -113,7 +113,7 @@ func TestReadText(t *testing.T) {
 		{name: "the account's alphabet", account: "latin", body: "caf\xe9", text: "café"},
 		{name: "8-bit reference", esm: 0x40, body: "\x05\x00\x03\xfe\x02\x01Hi", text: "Hi", concat: bridge.Concat{Ref: 0xfe, Total: 2, Part: 1}},
 		{name: "16-bit reference", esm: 0x40, body: "\x06\x08\x04\x01\x02\x03\x02Hi", text: "Hi", concat: bridge.Concat{Ref: 0x102, Wide: true, Total: 3, Part: 2}},
-		{name: "another element before it", esm: 0x43, body: "\x0b\x05\x04\x0b\x84\x00\x00\x00\x03\x09\x02\x02Hi", text: "Hi", concat: bridge.Concat{Ref: 9, Total: 2, Part: 2}},
+		{name: "another element before it", esm: 0x43, body: "\x09\x70\x02\x0b\x84\x00\x03\x09\x02\x02Hi", text: "Hi", concat: bridge.Concat{Ref: 9, Total: 2, Part: 2}},
 		{name: "an element without content before it", esm: 0x40, body: "\x07\x70\x00\x00\x03\x09\x02\x02Hi", text: "Hi", concat: bridge.Concat{Ref: 9, Total: 2, Part: 2}},
 		{name: "an element cut off behind it", esm: 0x40, body: "\x07\x00\x03\x09\x02\x02\x05\x04Hi", text: "Hi", concat: bridge.Concat{Ref: 9, Total: 2, Part: 2}},
 		{name: "one part is a whole", esm: 0x40, body: "\x05\x00\x03\x09\x01\x01Hi", text: "Hi"},

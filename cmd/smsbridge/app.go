@@ -142,6 +142,7 @@ func (d *app) run(ctx context.Context) error {
 	workers.run("mo", func(ctx context.Context) error { return d.store.RunMO(ctx, d.hub.DispatchMO) })
 	workers.run("out", func(ctx context.Context) error { return d.store.RunOUT(ctx, d.hub.DispatchOUT) })
 	workers.run("parts", d.hub.RunParts)
+	workers.run("overdue", func(ctx context.Context) error { return d.hub.RunOverdue(ctx, d.store) })
 	if d.webListener != nil {
 		intake.run("web", d.web.Run)
 	}

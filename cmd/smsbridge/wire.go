@@ -59,18 +59,20 @@ func hubConfig(cfg *configs.Config, log zerolog.Logger, networks map[string]brid
 }
 
 func linkConfig(s configs.SMSC, drain time.Duration, log zerolog.Logger, store func(context.Context, bridge.MO) error) smpp.LinkConfig {
+	text := s.Text
+	text.Alphabet = smpp.Alphabet(s.DefaultAlphabet)
 	return smpp.LinkConfig{
 		Name: s.Name, Account: s.Account, Addr: s.Address, TLS: s.TLS, Bind: smpp.BindMode(s.Bind),
 		SystemID: s.SystemID, Password: s.Password.Reveal(), SystemType: s.SystemType, Window: s.Window, Rate: s.Rate,
 		ResponseTimeout: s.ResponseTimeout, EnquireInterval: s.EnquireInterval, DrainTimeout: drain / 2,
-		Store: store, Logger: room(log, "smpp"),
+		Text: text, Fields: s.Fields, Store: store, Logger: room(log, "smpp"),
 	}
 }
 
 func newReader(cfg *configs.Config) *smpp.Reader {
 	r := &smpp.Reader{Region: cfg.Numbers.Region, Accounts: make(map[string]smpp.ReadConfig)}
 	for _, s := range cfg.SMSCs {
-		r.Accounts[s.Account] = smpp.ReadConfig{Alphabet: smpp.Alphabet(s.DefaultAlphabet), Country: s.CountryCode}
+		r.Accounts[s.Account] = smpp.ReadConfig{Alphabet: smpp.Alphabet(s.DefaultAlphabet), Country: s.CountryCode, ConstantIDs: s.Fields.ConstantIDs}
 	}
 	return r
 }
