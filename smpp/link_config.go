@@ -79,8 +79,9 @@ type LinkConfig struct {
 	BackoffMin, BackoffMax time.Duration
 	// DrainTimeout bounds the wait for what is in flight when Run's ctx ends; 0 means 5 s.
 	DrainTimeout time.Duration
-	// Statuses override the classes of command_status.
-	Statuses map[Status]Class
+	// Statuses override what command_status means, and give names and words to the codes
+	// that the account has of its own.
+	Statuses map[Status]StatusRule
 	// Store puts an MO on disk. Nil answers it with ESME_ROK, an error with
 	// ESME_RX_T_APPN, so that the SMSC tries again. It is called concurrently, but in
 	// order for messages with the same addresses. A transmitter needs none.

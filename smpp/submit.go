@@ -1,6 +1,7 @@
 package smpp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -36,10 +37,10 @@ func (l *Link) submit(ctx context.Context, g grant, sub bridge.Submission, segme
 			g.permit.giveBack()
 			return failed(r, err)
 		}
-		class := ClassOf(answer.Status, l.cfg.Statuses)
-		l.noteAnswer(class, g.permit)
-		if class != ClassOK {
-			return refused(r, answer.Status, class)
+		rule := ruleOf(answer.Status, l.cfg.Statuses)
+		l.noteAnswer(rule.Class, g.permit)
+		if rule.Class != ClassOK {
+			return refused(r, answer.Status, rule)
 		}
 		l.tally.segments.Add(1)
 		id := answer.MessageID
@@ -73,10 +74,10 @@ func failed(r bridge.Result, err error) bridge.Result {
 	return r
 }
 
-func refused(r bridge.Result, status Status, class Class) bridge.Result {
-	r.Outcome = class.outcome()
-	r.Status, r.StatusName = uint32(status), status.String()
-	r.Detail = status.detail()
+func refused(r bridge.Result, status Status, rule StatusRule) bridge.Result {
+	r.Outcome = rule.Class.outcome()
+	r.Status, r.StatusName = uint32(status), cmp.Or(rule.Name, status.String())
+	r.Detail = rule.detail(status)
 	r.Err = &StatusError{Command: SubmitSM, Status: status}
 	return r
 }
