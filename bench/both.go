@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,10 +28,13 @@ type store interface {
 	Close() error
 }
 
-var stores = []struct {
+// storeKind is a way to store by name.
+type storeKind struct {
 	name string
 	open func(dir string) (store, error)
-}{
+}
+
+var storeKinds = []storeKind{
 	{"file, fdatasync", func(dir string) (store, error) { return openFile(filepath.Join(dir, "mo")) }},
 	{"queue, power", func(dir string) (store, error) { return openQueue(dir, queue.Power) }},
 	{"queue, process", func(dir string) (store, error) { return openQueue(dir, queue.Process) }},
@@ -45,10 +49,15 @@ func openQueue(dir string, d queue.Durability) (store, error) {
 type bothOptions struct {
 	mtRate, moWindow int
 	dir              string
+	only             string // the one store; empty: all
 }
 
 // both prints a table of MT and MO a second, at once over one Session.
 func both(windows []int, rounds int, d time.Duration, o bothOptions) error {
+	stores := slices.DeleteFunc(slices.Clone(storeKinds), func(s storeKind) bool { return o.only != "" && s.name != o.only })
+	if len(stores) == 0 {
+		return fmt.Errorf("-only: no store is named %q", o.only)
+	}
 	addr, stop, err := startSMSC(o.moWindow)
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ func run(args []string) error {
 	rounds := flags.Int("rounds", 5, "how many rounds; the table has the median of them")
 	duration := flags.Duration("time", 2*time.Second, "how long one measurement takes, after a warm-up")
 	windows := flags.String("windows", "1,10,100,1000", "the windows")
-	only := flags.String("only", "", "submit: the one client to measure, such as smsbridge; default: all")
+	only := flags.String("only", "", "submit: the one client to measure, such as smsbridge; both: the one store; default: all")
 	profile := flags.String("cpuprofile", "", "a file for a CPU profile")
 	count := flags.Int64("n", 10_000_000, "memory: how many submits")
 	dir := flags.String("dir", "", "both: where to store, on a real disk; default: the folder for temporary files")
@@ -65,7 +65,7 @@ func run(args []string) error {
 	case "submit":
 		return submit(*only, sizes, *rounds, *duration)
 	case "both":
-		return both(sizes, *rounds, *duration, bothOptions{mtRate: *mtRate, moWindow: *moWindow, dir: *dir})
+		return both(sizes, *rounds, *duration, bothOptions{mtRate: *mtRate, moWindow: *moWindow, dir: *dir, only: *only})
 	case "memory":
 		return memory(sizes[len(sizes)-1], *count)
 	case "smsc":

@@ -137,7 +137,7 @@ type Session struct {
 	last      uint32 // the last sequence_number given
 	queue     []outgoing
 	serving   int
-	order     map[string]chan struct{}
+	order     map[addressPair]chan struct{}
 	quiet     chan struct{} // closed when nothing is in flight; nil while nobody waits
 	lastRead  time.Time
 }
@@ -150,7 +150,7 @@ func NewSession(conn net.Conn, cfg SessionConfig) *Session {
 		conn: conn, cfg: cfg,
 		done: make(chan struct{}), closing: make(chan struct{}), wake: make(chan struct{}, 1),
 		window: make(chan struct{}, cfg.Window), tokens: make(chan struct{}, cfg.MaxHandlers),
-		pending: make(map[uint32]*request), order: make(map[string]chan struct{}),
+		pending: make(map[uint32]*request), order: make(map[addressPair]chan struct{}),
 		lastRead: time.Now(),
 	}
 }

@@ -153,13 +153,16 @@ func (s *Session) answered(p *PDU) {
 	event.Msg("answer to nothing that was asked")
 }
 
+// addressPair is what texts must have in common for their order to matter.
+type addressPair struct{ source, destination string }
+
 // dispatch serves p in a goroutine, behind the request before it with the same
 // addresses: two texts of one person must not overtake each other.
 func (s *Session) dispatch(ctx context.Context, p *PDU) {
-	var key string
+	var key addressPair
 	var before, done chan struct{}
 	if p.Short != nil {
-		key = p.Short.Source.Addr + "\x00" + p.Short.Destination.Addr
+		key = addressPair{p.Short.Source.Addr, p.Short.Destination.Addr}
 		done = make(chan struct{})
 	}
 	s.mu.Lock()
@@ -186,7 +189,7 @@ func (s *Session) dispatch(ctx context.Context, p *PDU) {
 	})
 }
 
-func (s *Session) served(key string, done chan struct{}) {
+func (s *Session) served(key addressPair, done chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.serving--
