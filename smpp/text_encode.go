@@ -160,6 +160,10 @@ func (cfg TextConfig) shifts() bool {
 }
 
 func encodeUCS2(text string, cfg TextConfig) coded {
+	// A reader takes a byte order mark off, so a text that begins like one gets one more.
+	if strings.HasPrefix(text, "\uFEFF") || strings.HasPrefix(text, "\uFFFE") {
+		text = "\uFEFF" + text
+	}
 	return coded{text: text, name: "ucs2", coding: CodingUCS2, octets: encodeUTF16(text), unit: 2, cfg: cfg}
 }
 
