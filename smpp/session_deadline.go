@@ -61,16 +61,26 @@ func (s *Session) awaitLocked(r *request, now time.Time) {
 
 // expire ends the requests whose response is overdue.
 func (s *Session) expire() {
+	if s.expireDue() {
+		s.end(ErrDeaf)
+	}
+}
+
+// expireDue also tells whether the peer is deaf.
+func (s *Session) expireDue() (deaf bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := &s.deadlines
 	now := time.Now()
 	for d.first != nil && !d.first.deadline.After(now) {
 		s.cfg.Counters.ResponseTimeouts.Add(1)
-		s.failLocked(d.first, fmt.Errorf("%w after %s", errResponseTimeout, s.cfg.ResponseTimeout))
+		overdue := d.first
+		s.failLocked(overdue, fmt.Errorf("%w after %s", errResponseTimeout, s.cfg.ResponseTimeout))
+		deaf = s.doubtLocked(overdue) || deaf
 	}
 	d.running = d.first != nil
 	if d.running {
 		d.timer.Reset(d.first.deadline.Sub(now))
 	}
+	return deaf
 }

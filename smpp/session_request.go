@@ -15,7 +15,9 @@ const maxSequence uint32 = 0x7FFFFFFF
 type request struct {
 	answer   Command // that answers it; zero where nothing does
 	sequence uint32
-	begun    bool // the writer has it, or had it
+	begun    bool   // the writer has it, or had it
+	answers  uint64 // how many responses had come when it was begun
+	last     bool   // it asks whether the peer reads at all: without an answer the Session ends
 	done     chan struct{}
 	resp     *PDU
 	err      error
@@ -161,18 +163,22 @@ func (s *Session) await(ctx context.Context, r *request) (*PDU, error) {
 
 // enqueue gives the request its sequence_number and hands it to the writer.
 func (s *Session) enqueue(command Command, frame []byte) (*request, error) {
-	r := &request{answer: command.Response(), done: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended || s.unbinding {
 		return nil, fmt.Errorf("%w: %s: %w", ErrNotWritten, command, ErrSessionClosed)
 	}
 	s.unbinding = command == Unbind
+	return s.enqueueLocked(command, frame), nil
+}
+
+func (s *Session) enqueueLocked(command Command, frame []byte) *request {
+	r := &request{answer: command.Response(), done: make(chan struct{})}
 	r.sequence = s.nextLocked()
 	setSequence(frame, r.sequence)
 	s.pending[r.sequence] = r
 	s.pushLocked(outgoing{frame: frame, request: r})
-	return r, nil
+	return r
 }
 
 func (s *Session) nextLocked() uint32 {

@@ -135,6 +135,8 @@ func (s *Session) refuse(p *PDU, why *DecodeError) {
 // answers any.
 func (s *Session) answered(p *PDU) {
 	s.mu.Lock()
+	s.answers++
+	s.doubting = false
 	r, ok := s.pending[p.Sequence]
 	if ok && r.begun && (r.answer == p.Command || p.Command == GenericNack) {
 		s.completeLocked(r, p, nil)

@@ -83,8 +83,9 @@ func (s *Session) take(batch []outgoing) []outgoing {
 		size += len(out.frame)
 		n++
 		if r := out.request; r != nil {
-			r.begun = true
+			r.begun, r.answers = true, s.answers
 			if r.answer != 0 {
+				r.answers = s.answers
 				s.awaitLocked(r, now)
 			}
 		}
