@@ -83,7 +83,7 @@ func (s *Session) take(batch []outgoing) []outgoing {
 		size += len(out.frame)
 		n++
 		if r := out.request; r != nil {
-			r.begun, r.answers = true, s.answers
+			r.begun = true
 			if r.answer != 0 {
 				r.answers = s.answers
 				s.awaitLocked(r, now)
