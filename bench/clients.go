@@ -24,7 +24,7 @@ import (
 const text = "Your parcel has arrived. Please bring an identity card and this code to collect it by Friday: 481516"
 
 // phoneOf spreads submits over phones.
-func phoneOf(n int64) string { return "33612" + strconv.FormatInt(10_000+n%10_000, 10) }
+func phoneOf(n int64) string { return "33612" + strconv.FormatInt(100_000+n%10_000, 10) }
 
 // patience bounds binds and answers: only a failure takes so long.
 const patience = 10 * time.Second

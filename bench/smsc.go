@@ -156,7 +156,7 @@ const moPhones = 10_000
 func (p *peer) deliver() {
 	p.moLast++
 	body := []byte("\x00\x01\x0133612")
-	phone := strconv.Itoa(moPhones + int(p.moLast%moPhones))
+	phone := strconv.Itoa(100_000 + int(p.moLast%moPhones))
 	body = append(body, phone...)
 	body = append(body, "\x00\x01\x0133700000001\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
 	body = append(body, byte(len(text)))

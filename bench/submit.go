@@ -24,6 +24,7 @@ var contestants = []contestant{
 	{"smsbridge", func(addr string, window int) (client, error) {
 		return dialOurs(addr, smpp.SessionConfig{Window: window})
 	}},
+	{"smsbridge, Links", func(addr string, window int) (client, error) { return dialLinks(addr, window) }},
 	{"go-smpp", func(addr string, _ int) (client, error) { return dialGoSMPP(addr) }},
 	{"gosmpp", func(addr string, _ int) (client, error) { return dialLinx(addr) }},
 }
