@@ -46,7 +46,10 @@ type Ports struct {
 	Marks   Marks
 	Carrier Carrier
 	Reader  Reader
-	Book    *addressing.Book
+	// Sessions is optional. Without it a message that an SMSC with several binds sends
+	// again over another of them is seen twice.
+	Sessions Sessions
+	Book     *addressing.Book
 }
 
 // Hub is the bridge between messengers and SMSCs. All methods may be called

@@ -143,8 +143,8 @@ const repeatWithin = 2 * time.Minute
 // seen tells whether m was dealt with before: it is the very same message again,
 // which a crash brings back, or the SMSC sent it again. The wire has no message id,
 // so the second is judged: the same content came over an earlier connection, and
-// this connection is younger than it and has only just been bound; or it has the
-// same sequence number on the same connection.
+// this connection is younger than it and has only just been bound, or the earlier one
+// has just fallen; or it has the same sequence number on the same connection.
 func (h *Hub) seen(ctx context.Context, key string, m MO) (bool, error) {
 	value, err := h.Marks.Mark(ctx, key)
 	if errors.Is(err, ErrNotFound) {
@@ -163,8 +163,11 @@ func (h *Hub) seen(ctx context.Context, key string, m MO) (bool, error) {
 	if before.Session == m.Session {
 		return before.Sequence == m.Sequence, nil
 	}
-	rebound := m.BoundAt.After(before.ReceivedAt) && m.ReceivedAt.Sub(m.BoundAt) < repeatWithin
-	return rebound, nil
+	if m.BoundAt.After(before.ReceivedAt) && m.ReceivedAt.Sub(m.BoundAt) < repeatWithin {
+		return true, nil
+	}
+	recent := m.ReceivedAt.Sub(before.ReceivedAt) < repeatWithin
+	return recent && h.Sessions != nil && h.Sessions.Fell(ctx, before.Session), ctx.Err()
 }
 
 func (h *Hub) markSeen(ctx context.Context, key string, m MO) error {

@@ -81,6 +81,15 @@ type Carrier interface {
 	Submit(ctx context.Context, s Submission) Result
 }
 
+// Sessions knows the connections to SMSCs; the smpp room implements it over its links.
+type Sessions interface {
+	// Fell tells whether the connection that [MO.Session] names ended with something left
+	// unanswered, maybe: other than by unbind. It asks the SMSC over one that seems to be
+	// up, and waits for the answer as long as for any; ctx ends the wait. It is false for
+	// a connection that it does not know.
+	Fell(ctx context.Context, session string) bool
+}
+
 // Estimate is how a text would be sent, and what that takes.
 type Estimate struct {
 	Encoding string `json:"encoding"` // gsm7, gsm7-turkish and the like, or ucs2

@@ -21,6 +21,7 @@ type Link struct {
 	// Of the Links that it belongs to; set before Run.
 	queue     *queue
 	account   *account
+	past      past
 	continued *line // of messages that have a slot and wait to submit the next segment
 
 	storeFails atomic.Bool  // the last MO was not stored
@@ -109,7 +110,12 @@ func (l *Link) connect(ctx context.Context) (bound time.Duration, err error) {
 	})
 	// The session outlives ctx: what is in flight gets its answers first.
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(context.WithoutCancel(ctx)) }()
+	l.past.begin(in.session, s)
+	go func() {
+		err := s.Run(context.WithoutCancel(ctx))
+		l.past.end(in.session, err)
+		ended <- err
+	}()
 	err = l.recognise(ctx, s, in)
 	if err == nil {
 		err = l.bind(ctx, s)
