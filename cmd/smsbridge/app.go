@@ -58,7 +58,7 @@ func newApp(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_ *ap
 	}
 	d.hub, err = bridge.New(hubConfig(cfg, log, networks), bridge.Ports{
 		Queue: d.store, Journal: d.store, Archive: d.store, Parts: d.store, Marks: d.store,
-		Carrier: d.links, Reader: newReader(cfg), Book: book,
+		Carrier: d.links, Sessions: d.links, Reader: newReader(cfg), Book: book,
 	})
 	if err != nil {
 		return nil, err
@@ -84,13 +84,23 @@ func (d *app) newLinks() (*smpp.Links, error) {
 	store := func(ctx context.Context, m bridge.MO) error { return d.hub.StoreMO(ctx, m) }
 	var links []*smpp.Link
 	for _, s := range d.cfg.SMSCs {
-		link, err := smpp.NewLink(linkConfig(s, d.cfg.DrainTimeout, d.log, store))
+		for _, c := range poolConfigs(linkConfig(s, d.cfg.DrainTimeout, d.log, store), s.Binds) {
+			link, err := smpp.NewLink(c)
+			if err != nil {
+				return nil, err
+			}
+			links = append(links, link)
+		}
+	}
+	cfg := smpp.LinksConfig{Links: links, Routes: routeConfigs(d.cfg), MaxSegments: d.cfg.MT.MaxSegments}
+	if p := d.cfg.Portability; p != nil {
+		lookup, err := smpp.NewPortability(portabilityConfig(p, d.log))
 		if err != nil {
 			return nil, err
 		}
-		links = append(links, link)
+		cfg.Operator = lookup.Operator
 	}
-	return smpp.NewLinks(smpp.LinksConfig{Links: links, MaxSegments: d.cfg.MT.MaxSegments})
+	return smpp.NewLinks(cfg)
 }
 
 func (d *app) openWeb(ctx context.Context) error {
