@@ -53,8 +53,15 @@ func shorts(tlvs int) *rapid.Generator[*smpp.Short] {
 	})
 }
 
+// failer is what a test, a benchmark and a property have in common.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // byLibrary writes p with the library alone.
-func byLibrary(tb rapid.TB, p *smpp.PDU) []byte {
+func byLibrary(tb failer, p *smpp.PDU) []byte {
 	tb.Helper()
 	var body pdu.Body
 	switch p.Command {
@@ -223,4 +230,26 @@ func TestDecodesLikeTheLibrary(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// What the library takes for what [BenchmarkEncodeSubmit] and [BenchmarkDecodeSubmit] do.
+func BenchmarkLibraryEncodeSubmit(b *testing.B) {
+	p := submitWith(func(s *smpp.Short) { s.RegisteredDelivery = 1 })
+	b.ReportAllocs()
+	for b.Loop() {
+		byLibrary(b, p)
+	}
+}
+
+func BenchmarkLibraryDecodeSubmit(b *testing.B) {
+	frame, err := smpp.Encode(submitWith(func(s *smpp.Short) { s.RegisteredDelivery = 1 }))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := pdu.Decode(bytes.NewReader(frame)); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
