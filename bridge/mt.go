@@ -181,7 +181,7 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 	case stepAgain:
 		if t.story.State == Submitting {
 			t.story.State = Accepted
-			if err := t.put(keep, false); err != nil {
+			if err := errors.Join(t.put(keep, false), t.index(keep)); err != nil {
 				return err
 			}
 		}
@@ -195,7 +195,7 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 		t.story.NextAt = t.now().Add(d.after)
 		t.note(Change{State: Accepted, At: t.now(), Detail: d.detail})
 		t.log.Warn().Str("link", res.Link).Str("status", res.StatusName).Dur("after", d.after).Msg("submit_sm refused for now")
-		return t.put(keep, false)
+		return errors.Join(t.put(keep, false), t.index(keep))
 	case stepSent:
 		t.story.NoReceipts = res.NoReceipts
 		t.change(Change{State: Sent, At: t.now()})
@@ -214,7 +214,9 @@ func (t *turn) sent(ctx context.Context) error {
 	return t.index(ctx)
 }
 
-// index makes the message findable by its receipts. It may run twice.
+// index makes the message findable by its receipts, or as much of it as the SMSC has
+// taken: those of the first segments may come long before the last can be submitted. It
+// may run twice.
 func (t *turn) index(ctx context.Context) error {
 	if err := t.wait(ctx, t.story); err != nil {
 		return err

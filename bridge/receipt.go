@@ -108,8 +108,18 @@ func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
 	if s.State.Final() || ref.Segment >= len(s.Segments) || s.Segments[ref.Segment].State == r.State {
 		return nil
 	}
+	if underWay := h.submitting.empty(s.Phone.Digits()); underWay != nil && s.State != Sent {
+		// The rest is being submitted: the record is the worker's until that is done.
+		select {
+		case <-underWay:
+			return ErrConflict
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	s.Segments[ref.Segment].State, s.Segments[ref.Segment].Code = r.State, r.Code
-	if c, ended := outcomeOf(s.Segments); ended {
+	// What has not been submitted to its end does not end by the receipts of its beginning.
+	if c, ended := outcomeOf(s.Segments); ended && s.State == Sent {
 		c.At = h.now()
 		s.State, s.Reason, s.Detail, s.Told = c.State, c.Reason, c.Detail, true
 		s.History = append(s.History, c)
