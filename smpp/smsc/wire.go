@@ -109,6 +109,11 @@ func (w *wire) Read(b []byte) (int, error) {
 
 // next reads the header of the next PDU, and loses the PDU if a fault says so.
 func (w *wire) next() error {
+	select {
+	case <-w.closed:
+		return net.ErrClosed // what came before is not read any more
+	default:
+	}
 	if w.gone.Load() {
 		_, err := io.Copy(io.Discard, w.tcp) // no TLS handshake either
 		if err == nil {
