@@ -3,7 +3,7 @@ GO       ?= go
 GOLANGCI := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
 
-.PHONY: help run test race check fmt lint peers fuzz screenshot
+.PHONY: help run test race check fmt lint peers fuzz bench screenshot
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ fuzz: ## each fuzz test for FUZZTIME
 			$(GO) test $$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) || exit 1; \
 		done; \
 	done
+
+bench: ## the smpp room beside other SMPP clients; bench/README.md says how
+	cd bench && $(GO) run . submit && $(GO) run . both -windows 100 && $(GO) run . memory
 
 screenshot: ## the README's picture of the demo, by Chromium
 	SMSBRIDGE_PICTURES=$(CURDIR)/docs $(GO) test ./cmd/smsbridge -run '^TestDemoInChromium$$' -count=1

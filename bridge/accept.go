@@ -133,6 +133,7 @@ func newStory(m MT) Story {
 	return Story{
 		V: version, ID: m.ID, Handle: m.Handle, Phone: m.Phone, Number: m.Number, NetworkID: m.NetworkID, ReplyTo: m.ReplyTo,
 		Digest: digest(m.Phone, m.Text), State: Accepted, History: []Change{{State: Accepted, At: m.AcceptedAt}},
+		ExpiresAt: m.ExpiresAt,
 	}
 }
 
@@ -149,12 +150,12 @@ func (h *Hub) checkText(text string) *RefusalError {
 	case !utf8.ValidString(text):
 		return &RefusalError{Reason: ReasonBadText, Text: "The text is not valid UTF-8, so its characters cannot be told. Send it as UTF-8."}
 	}
-	n, err := h.Carrier.Segments(text)
+	e, err := h.Carrier.Estimate(text)
 	switch {
 	case err != nil:
 		return &RefusalError{Reason: ReasonBadText, Text: sentence(err)}
-	case n > h.cfg.MaxSegments:
-		return h.refuseLong(fmt.Sprintf("%d SMS", n))
+	case e.Segments > h.cfg.MaxSegments:
+		return h.refuseLong(fmt.Sprintf("%d SMS", e.Segments))
 	default:
 		return nil
 	}

@@ -47,7 +47,10 @@ type Ports struct {
 	Marks   Marks
 	Carrier Carrier
 	Reader  Reader
-	Book    *addressing.Book
+	// Sessions is optional. Without it a message that an SMSC with several binds sends
+	// again over another of them is seen twice.
+	Sessions Sessions
+	Book     *addressing.Book
 }
 
 // Hub is the bridge between messengers and SMSCs. All methods may be called
@@ -69,6 +72,8 @@ type Hub struct {
 	submitting gates
 	// joining is held to add a part to a long message, and alone to give one up.
 	joining sync.RWMutex
+	// byPhone lets one receipt at a time look for the segment that has waited longest.
+	byPhone sync.Mutex
 	// refusals says now and then why the store refuses.
 	refusals rate.Sometimes
 }

@@ -3,6 +3,7 @@ package bridge
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -43,21 +44,24 @@ func (m MO) Key() string {
 // esmTypeMask selects the message type of esm_class (SMPP 3.4, 5.2.12).
 const esmTypeMask = 0x3C
 
+// The optional parameters that only a receipt has together (SMPP 3.4, 5.3.2.12 and
+// 5.3.2.35). receipted_message_id alone proves nothing: some SMSCs put it into every MO.
+const (
+	tagReceiptedMessageID = 0x001E
+	tagMessageState       = 0x0427
+)
+
 // IsReceipt tells whether esm_class marks a delivery receipt, or an intermediate
-// notification, which some SMSCs mark 0x08 or 0x20; or whether it has message_state and
-// receipted_message_id (SMPP 3.4, 5.3.2.35 and 5.3.2.12), which only a receipt has both.
+// notification, which some SMSCs mark 0x08 or 0x20; or whether the parameters do.
 func (m MO) IsReceipt() bool {
 	switch m.ESMClass & esmTypeMask {
 	case 0x04, 0x08, 0x20:
 		return true
-	default:
-		const messageState, receiptedMessageID = 0x0427, 0x001E
-		return m.hasTLV(messageState) && m.hasTLV(receiptedMessageID)
 	}
-}
-
-func (m MO) hasTLV(tag uint16) bool {
-	return slices.ContainsFunc(m.TLVs, func(t TLV) bool { return t.Tag == tag })
+	has := func(tag uint16) bool {
+		return slices.ContainsFunc(m.TLVs, func(t TLV) bool { return t.Tag == tag })
+	}
+	return has(tagMessageState) && has(tagReceiptedMessageID)
 }
 
 // Lane is what the queue spreads messages over its lanes by: the phone.
@@ -65,3 +69,10 @@ func (m MO) Lane() string { return strings.TrimPrefix(m.Source.Addr, "+") }
 
 // Key names the conversation whose order the queue keeps.
 func (m OUT) Key() string { return m.Handle.String() + " " + m.Phone.String() }
+
+// UserReference is the user_message_reference of a segment, from 0 (SMPP 3.4, 5.3.2.17):
+// a function of the message's id, so that it is the same after a restart.
+func UserReference(messageID string, segment int) uint16 {
+	sum := sha256.Sum256([]byte("reference " + messageID))
+	return binary.BigEndian.Uint16(sum[:]) + uint16(segment)
+}

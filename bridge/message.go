@@ -92,7 +92,14 @@ type Receipt struct {
 	// Candidates are the forms under which the SMSC's message id may have been
 	// recorded, most likely first: as written, and in the other base.
 	Candidates []string
-	State      ReceiptState
+	// ByPhone says that the account's ids tell no message from another: the receipt is of
+	// the segment with this Reference, or else of the one that has waited longest among
+	// those to its phone.
+	ByPhone bool
+	// Reference is the user_message_reference that was sent with the segment; nil where
+	// the SMSC does not return it (SMPP 3.4, 5.3.2.17).
+	Reference *uint16
+	State     ReceiptState
 	// Code is the network's own error code, as written; often three digits.
 	Code string
 	At   time.Time // when the SMSC says it was done; zero where it does not say
@@ -109,6 +116,9 @@ const (
 	ReceiptFailed    ReceiptState = "failed" // UNDELIV, DELETED, REJECTD
 	ReceiptUnknown   ReceiptState = "unknown"
 )
+
+// final tells whether no other receipt follows.
+func (s ReceiptState) final() bool { return s != "" && s != ReceiptEnroute }
 
 // OUT is what is on its way to a messenger: a phone's text, or a status of a
 // message that the messenger's user wrote.

@@ -37,7 +37,11 @@ func (h *Hub) DispatchMO(ctx context.Context, m MO) error {
 	if err != nil {
 		return err
 	}
-	if i, again := seen.repeats(m); again {
+	i, again, err := h.repeats(ctx, &seen, m)
+	if err != nil {
+		return err
+	}
+	if again {
 		h.stats.repeated()
 		h.log.Info().Str("message_id", m.ID).Str("msisdn", short.Phone.Masked()).Msg("the SMSC repeated a message; it is delivered once")
 		seen.moved(i, m)

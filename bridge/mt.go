@@ -39,7 +39,7 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) (err error) {
 	defer t.leave()
 	switch {
 	case t.story.State == Sent:
-		return t.index(ctx) // a crash came before, or the queue forgot that it was done
+		return t.sent(ctx) // a crash came before, or the queue forgot that it was done
 	case t.story.State.Final():
 		return t.tell(ctx, t.story, t.rev)
 	case t.story.State == Submitting:
@@ -69,7 +69,7 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) (err error) {
 func (t *turn) conclude(ctx context.Context, d decision) error {
 	switch d.step {
 	case stepSent:
-		return t.index(context.WithoutCancel(ctx))
+		return t.sent(context.WithoutCancel(ctx))
 	case stepLater:
 		if err := t.logStatus(ctx, t.story, Change{State: Accepted, At: t.now(), Detail: d.detail}); err != nil {
 			return err
@@ -190,7 +190,7 @@ func (t *turn) submission(notStored *error) Submission {
 		done = append(done, s.SMSCID)
 	}
 	return Submission{
-		ID: t.m.ID, Number: t.m.Number, Phone: t.m.Phone, Text: t.m.Text, ExpiresAt: t.m.ExpiresAt,
+		ID: t.m.ID, Handle: t.m.Handle, Number: t.m.Number, Phone: t.m.Phone, Text: t.m.Text, ExpiresAt: t.m.ExpiresAt,
 		Done: done, Link: t.story.Link, Account: t.story.Account, First: t.first,
 		Attempt: func(ctx context.Context, link, account string) error {
 			t.enter()
@@ -257,11 +257,21 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 		}
 		return t.refs(context.WithoutCancel(ctx), known)
 	case stepSent:
+		t.story.NoReceipts = res.NoReceipts
 		t.change(Change{State: Sent, At: t.now()})
 		return t.settle(ctx, false)
 	default: // stepEnd: end stores it
 		return nil
 	}
+}
+
+// sent makes the message findable by its receipts, or tells the sender that it was
+// sent where none will come. It may run twice.
+func (t *turn) sent(ctx context.Context) error {
+	if t.story.NoReceipts {
+		return t.tell(ctx, t.story, t.rev)
+	}
+	return t.index(ctx)
 }
 
 // index logs that the message was sent and makes it findable by its receipts, in this
@@ -281,6 +291,9 @@ func (t *turn) index(ctx context.Context) error {
 // refs records what the SMSC's ids of the segments from first on belong to. A receipt
 // for one segment may come while the rest waits for its next attempt.
 func (t *turn) refs(ctx context.Context, first int) error {
+	if err := t.wait(ctx, t.story); err != nil {
+		return err
+	}
 	for i, s := range t.story.Segments[first:] {
 		if s.SMSCID == "" {
 			continue

@@ -59,7 +59,7 @@ func (c *carrier) next(s bridge.Submission) answer {
 		c.script = c.script[1:]
 		return a
 	}
-	n, _ := smpp.Count(s.Text)
+	n, _ := smpp.Count(s.Text, smpp.TextConfig{})
 	var ids []string
 	for range n - len(s.Done) {
 		c.ids++
@@ -73,7 +73,7 @@ func (c *carrier) next(s bridge.Submission) answer {
 func answers(o bridge.Outcome, ids ...string) answer {
 	return func(ctx context.Context, s bridge.Submission) bridge.Result {
 		r := bridge.Result{Link: "one", Account: "acme", SMSCIDs: slices.Clone(s.Done), Outcome: bridge.OutcomeNotWritten}
-		r.Total, _ = smpp.Count(s.Text)
+		r.Total, _ = smpp.Count(s.Text, smpp.TextConfig{})
 		if r.Err = s.Attempt(ctx, "one", "acme"); r.Err != nil {
 			return r
 		}

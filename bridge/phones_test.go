@@ -36,7 +36,7 @@ func (r *rig) bind(name string) *session { return &session{name: name, bound: r.
 // texts makes the segments of a text as deliver_sm, in order.
 func (s *session) texts(t testing.TB, from addressing.MSISDN, to addressing.Number, at time.Time, text string, ref byte) []bridge.MO {
 	t.Helper()
-	segments, err := smpp.Split(text, smpp.SplitOptions{Ref: ref})
+	segments, err := smpp.Split(text, smpp.SplitOptions{Ref: uint16(ref)})
 	if err != nil {
 		t.Fatal(err)
 	}

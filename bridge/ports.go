@@ -71,9 +71,9 @@ type Marks interface {
 
 // Carrier takes texts to SMSCs; the smpp room implements it over its links.
 type Carrier interface {
-	// Segments tells how many segments text needs: 0 for an empty text. It returns an
-	// error in plain words where the text cannot be sent at all.
-	Segments(text string) (int, error)
+	// Estimate tells how text would be sent. It returns an error in plain words where
+	// the text cannot be sent at all.
+	Estimate(text string) (Estimate, error)
 	// Submit waits for a link that can take the submission and submits its segments.
 	// It blocks while no link is bound, while the window is full and while the link
 	// is paused; ctx ends that wait, but never the wait for an answer to what was
@@ -81,9 +81,31 @@ type Carrier interface {
 	Submit(ctx context.Context, s Submission) Result
 }
 
+// Sessions knows the connections to SMSCs; the smpp room implements it over its links.
+type Sessions interface {
+	// Fell tells whether the connection that [MO.Session] names ended with something left
+	// unanswered, maybe: other than by unbind. It asks the SMSC over one that seems to be
+	// up, and waits for the answer as long as for any; ctx ends the wait. It is false for
+	// a connection that it does not know.
+	Fell(ctx context.Context, session string) bool
+}
+
+// Estimate is how a text would be sent, and what that takes.
+type Estimate struct {
+	Encoding string `json:"encoding"` // gsm7, gsm7-turkish and the like, or ucs2
+	Segments int    `json:"segments"` // 0 for an empty text
+	Units    int    `json:"units"`    // septets, or 16-bit units, of the whole text
+	// Left is how many units fit into the last segment besides.
+	Left int `json:"left"`
+	// Costly are the characters without which the text would need fewer segments, each
+	// once, in the order of the text.
+	Costly []string `json:"costly,omitempty"`
+}
+
 // Submission is one message for a Carrier.
 type Submission struct {
 	ID     string
+	Handle addressing.Handle // who wrote it; routes may depend on it
 	Number addressing.Number // from
 	Phone  addressing.MSISDN // to
 	Text   string
@@ -104,14 +126,20 @@ type Submission struct {
 // accepted have not been written.
 type Result struct {
 	Link, Account string
-	Total         int      // segments of the whole message
-	SMSCIDs       []string // of each segment that was accepted, Done included, in order
-	Outcome       Outcome
+	Total         int // segments of the whole message
+	// SMSCIDs are those of each segment that was accepted, Done included, in order; empty
+	// ones where the SMSC's ids tell no message from another.
+	SMSCIDs []string
+	Outcome Outcome
+	// NoReceipts says that none were asked for: nothing will be known beyond Outcome.
+	NoReceipts bool
 	// Status is the command_status of the answer that stopped it, with its name.
 	Status     uint32
 	StatusName string
 	// Detail says in plain words what stopped it.
 	Detail string
+	// Reason goes with OutcomePermanent; empty means ReasonRejected.
+	Reason Reason
 	Err    error
 }
 

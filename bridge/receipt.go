@@ -15,6 +15,13 @@ const receiptWait = 10 * time.Second
 // receipt may come before the submit_sm_resp that tells its id: while a submit to
 // its phone is under way it waits for that.
 func (h *Hub) receipt(ctx context.Context, m MO, short Short) error {
+	if short.Receipt.ByPhone {
+		return h.receiptByPhone(ctx, m, short)
+	}
+	return h.match(ctx, m, short)
+}
+
+func (h *Hub) match(ctx context.Context, m MO, short Short) error {
 	ref, err := h.awaitRef(ctx, m.Account, short)
 	if errors.Is(err, ErrNotFound) {
 		since := m.ReceivedAt
@@ -34,12 +41,13 @@ func (h *Hub) receipt(ctx context.Context, m MO, short Short) error {
 	}
 	for {
 		err := h.apply(ctx, ref, *short.Receipt)
-		if err == nil {
-			h.stats.receipt(true)
+		if errors.Is(err, ErrConflict) {
+			continue
 		}
-		if !errors.Is(err, ErrConflict) {
-			return err
+		if err == nil && short.Receipt.ByPhone {
+			err = h.unwait(ctx, m.Account, short, ref)
 		}
+		return err
 	}
 }
 
@@ -68,6 +76,9 @@ func (h *Hub) awaitRef(ctx context.Context, account string, short Short) (Segmen
 // numbers, one form of one id is another form of another: the message must be to the
 // phone that the receipt is about, or else its id must be the very same.
 func (h *Hub) findRef(ctx context.Context, account string, short Short) (SegmentRef, error) {
+	if short.Receipt.ByPhone {
+		return h.findWaiting(ctx, account, short)
+	}
 	var same *SegmentRef
 	for i, candidate := range short.Receipt.Candidates {
 		ref, err := h.Journal.Ref(ctx, account, []string{candidate})
@@ -110,7 +121,7 @@ func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
 		return h.tell(ctx, s, rev) // a crash may have come before that
 	case s.State != Sent:
 		return &LaterError{At: h.now().Add(receiptWait)} // the rest of the text is not sent yet
-	case ref.Segment >= len(s.Segments) || s.Segments[ref.Segment].State.settled() || s.Segments[ref.Segment].State == r.State:
+	case ref.Segment >= len(s.Segments) || s.Segments[ref.Segment].State.final() || s.Segments[ref.Segment].State == r.State:
 		return nil
 	}
 	s.Segments[ref.Segment].State, s.Segments[ref.Segment].Code = r.State, r.Code
@@ -125,9 +136,6 @@ func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
 	h.stats.ended(s.State, s.Reason)
 	return h.tell(ctx, s, rev)
 }
-
-// settled tells whether a later receipt may change nothing any more.
-func (s ReceiptState) settled() bool { return s != "" && s != ReceiptEnroute }
 
 // outcomeOf makes one status of the receipts of all segments: delivered when all
 // are, and otherwise what the first that will not arrive came to.

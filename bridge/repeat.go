@@ -30,8 +30,7 @@ type sighting struct {
 const maxSightings = 16
 
 // markOf names an MO message by what it says. Two of the same content have the same
-// mark; repeats tells a repeat from a person who
-// says the same thing twice.
+// mark; repeats tells a repeat from a person who says the same thing twice.
 func markOf(m MO) string {
 	sum := sha256.New()
 	part := func(b []byte) {
@@ -73,6 +72,19 @@ func (k *mark) repeats(m MO) (i int, again bool) {
 		})
 	}
 	return i, i >= 0
+}
+
+// repeats finds which of those seen m is again; see [mark.repeats]. With several binds
+// the SMSC also sends what one of them left unanswered when it fell over another, which
+// was bound long before.
+func (h *Hub) repeats(ctx context.Context, k *mark, m MO) (i int, again bool, err error) {
+	if i, again = k.repeats(m); again || h.Sessions == nil {
+		return i, again, nil
+	}
+	i = slices.IndexFunc(k.Seen, func(s sighting) bool {
+		return s.Session != m.Session && m.ReceivedAt.Sub(s.ReceivedAt) < repeatWithin && h.Sessions.Fell(ctx, s.Session)
+	})
+	return i, i >= 0, ctx.Err()
 }
 
 // moved notes that the SMSC sent a message again over m's connection: it will not do so a

@@ -26,6 +26,10 @@ type Story struct {
 	History []Change `json:"history"`
 	// Told says that the sender has been told the final State.
 	Told bool `json:"told,omitempty"`
+	// NoReceipts says that none will come: Sent is the last that is known, and told.
+	NoReceipts bool `json:"no_receipts,omitempty"`
+	// ExpiresAt is the end of the message's validity.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Attempts counts submits that were answered with a temporary error.
 	Attempts int `json:"attempts,omitempty"`
 	// NextAt is when the next attempt is due; stored before it is waited for.

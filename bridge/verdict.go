@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -45,7 +46,7 @@ func verdict(res Result, attempts int, resendUnknown bool) decision {
 	case OutcomeUnknown:
 		return unknownVerdict(attempts, resendUnknown)
 	default:
-		return decision{step: stepEnd, state: Failed, reason: ReasonRejected, detail: full(res.Detail)}
+		return decision{step: stepEnd, state: Failed, reason: cmp.Or(res.Reason, ReasonRejected), detail: full(res.Detail)}
 	}
 }
 

@@ -2,11 +2,13 @@ package configs
 
 import (
 	"crypto/tls"
+	"net/netip"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"smsbridge/addressing"
+	"smsbridge/smpp"
 )
 
 // Config is a whole configuration, checked.
@@ -22,9 +24,11 @@ type Config struct {
 	Numbers      Numbers
 	MT           MT
 	MO           MO
-	SMSCs        []SMSC // at least one that can send
-	XMPP         *XMPP  // nil where there is none
-	Web          *Web   // nil where there is none; XMPP or Web is set
+	SMSCs        []SMSC  // at least one that can send
+	Routes       []Route // none: all links serve all
+	Portability  *Portability
+	XMPP         *XMPP // nil where there is none
+	Web          *Web  // nil where there is none; XMPP or Web is set
 }
 
 // Log is how the daemon logs.
@@ -112,27 +116,79 @@ type Alphabet string
 
 // The alphabets.
 const (
-	AlphabetGSM7   Alphabet = "gsm7"
-	AlphabetLatin1 Alphabet = "latin1"
-	AlphabetASCII  Alphabet = "ascii"
+	AlphabetGSM7       Alphabet = "gsm7"
+	AlphabetGSM7Packed Alphabet = "gsm7-packed"
+	AlphabetLatin1     Alphabet = "latin1"
+	AlphabetASCII      Alphabet = "ascii"
 )
 
-// SMSC is one link to an SMSC.
+// Version is a version of SMPP.
+type Version string
+
+// The versions.
+const (
+	Version33 Version = "3.3"
+	Version34 Version = "3.4"
+	Version50 Version = "5.0"
+)
+
+// SMSC is one link to an SMSC, or several alike.
 type SMSC struct {
-	Name            string // unique: 1 to 32 of a-z, 0-9, dash, underscore
-	Account         string // of the same form; links of one account share its receipts
-	Address         string // host:port
-	Bind            Bind
-	SystemID        string // 1 to 15 octets (SMPP 3.4, 5.2.1)
-	Password        Secret // never empty
-	SystemType      string // up to 12 octets (SMPP 3.4, 5.2.3)
+	Name         string // unique: 1 to 32 of a-z, 0-9, dash, underscore
+	Account      string // of the same form; links of one account share its receipts
+	Address      string // host:port
+	Bind         Bind
+	SystemID     string // 1 to 15 octets (SMPP 3.4, 5.2.1)
+	Password     Secret // never empty
+	SystemType   string // up to 12 octets (SMPP 3.4, 5.2.3)
+	AddressRange string // up to 40 octets (SMPP 3.4, 5.2.7)
+	Version      Version
+	Binds        int        // 1 to 100: as many links alike
+	BindAddress  netip.Addr // of this machine; the zero one where the file does not say
+	Outbind      *Outbind   // nil unless the SMSC connects to us; then Address is empty
+	// Statuses are what the account means by its answers, where that is not usual.
+	Statuses        map[smpp.Status]smpp.StatusRule
 	TLS             *tls.Config
 	Window          int     // 1 to 1000; 0: default
 	Rate            float64 // segments a second; 0: no limit
 	ResponseTimeout time.Duration
 	EnquireInterval time.Duration
-	DefaultAlphabet Alphabet // default gsm7
-	CountryCode     string   // digits, 1 to 3; empty where the file does not say
+	DefaultAlphabet Alphabet        // default gsm7
+	CountryCode     string          // digits, 1 to 3; empty where the file does not say
+	Text            smpp.TextConfig // without its Alphabet, which is DefaultAlphabet
+	Fields          smpp.FieldsConfig
+}
+
+// Outbind is where and how an SMSC connects to us (SMPP 3.4, 4.1.7).
+type Outbind struct {
+	Listen   string // host:port
+	SystemID string // what it must say; empty: anything
+	Password Secret // what it must say; never empty
+}
+
+// Route is which links carry whose messages to where.
+type Route struct {
+	Prefix    string   // digits; empty: every destination
+	Operators []string // as the look-up names them
+	Networks  []string
+	Handles   []addressing.Handle
+	Targets   []RouteTarget // at least one
+}
+
+// RouteTarget is a link or an account.
+type RouteTarget struct {
+	Name   string
+	Weight int // 1 to 1000; 0 where the order decides, for all targets of a route
+}
+
+// Portability is a look-up of the operators of ported numbers.
+type Portability struct {
+	URL     string // http or https, with {msisdn} in it
+	Token   Secret // empty: none
+	Field   string // empty: default
+	Timeout time.Duration
+	Keep    time.Duration // 0: default
+	Max     int           // 0: default
 }
 
 // XMPP is the component connection to an XMPP server (XEP-0114).

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,6 +20,7 @@ import (
 
 	"smsbridge/addressing"
 	"smsbridge/configs"
+	"smsbridge/smpp"
 )
 
 var update = flag.Bool("update", false, "write the .err files anew; then read them")
@@ -102,12 +104,29 @@ func TestFull(t *testing.T) {
 		MO: configs.MO{PartsWait: 5 * time.Minute, NobodyReply: "Wrong number."},
 		SMSCs: []configs.SMSC{{
 			Name: "one", Account: "operator", Address: "127.0.0.1:2775", Bind: configs.BindTransmitter, SystemID: "12345",
+			AddressRange: "^33", Version: configs.Version50, Binds: 4, BindAddress: netip.MustParseAddr("::1"),
+			Statuses: map[smpp.Status]smpp.StatusRule{
+				smpp.StatusThrottled: {Class: smpp.ClassTemporary}, smpp.StatusInvDstAdr: {Class: smpp.ClassThrottle},
+				0x400: {Name: "NO_CREDIT", Words: "no credit left"},
+			},
 			SystemType: "VMA", Window: 50, Rate: 12.5, ResponseTimeout: 5 * time.Second, EnquireInterval: 15 * time.Second,
 			DefaultAlphabet: configs.AlphabetLatin1, CountryCode: "33",
 		}, {
 			Name: "two", Account: "operator", Address: "127.0.0.1:2776", Bind: configs.BindReceiver, SystemID: "bridge",
+			Version: configs.Version34, Binds: 1,
 			DefaultAlphabet: configs.AlphabetLatin1, CountryCode: "33",
+		}, {
+			Name: "calls", Account: "calls", Bind: configs.BindReceiver, SystemID: "bridge", Version: configs.Version33, Binds: 1,
+			Outbind: &configs.Outbind{Listen: "127.0.0.1:0", SystemID: "operator"}, DefaultAlphabet: configs.AlphabetGSM7,
 		}},
+		Routes: []configs.Route{{
+			Prefix: "33", Networks: []string{"xmpp"}, Handles: []addressing.Handle{handle("web:ann")}, Targets: []configs.RouteTarget{{Name: "operator"}},
+		}, {
+			Prefix: "262692", Operators: []string{"20801", "647"}, Targets: []configs.RouteTarget{{Name: "one", Weight: 3}, {Name: "operator", Weight: 1}},
+		}},
+		Portability: &configs.Portability{
+			URL: "http://127.0.0.1:8081/{msisdn}?x=1", Field: "result.operator", Timeout: 500 * time.Millisecond, Keep: 7 * 24 * time.Hour, Max: 1000,
+		},
 		XMPP: &configs.XMPP{Server: "127.0.0.1:5347", Domain: "sms.corp.example", Allow: []string{"*@corp.example", "bob@other.example"}},
 		Web: &configs.Web{
 			Listen: "localhost:0", BehindTLS: true, Users: []configs.User{{Name: "ann"}},

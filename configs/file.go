@@ -35,6 +35,8 @@ func (f *file) read(root *section) {
 	f.within(root, "mt", f.readMT)
 	f.within(root, "mo", f.readMO)
 	f.readSMSCs(root.get("smsc"))
+	f.readRoutes(root.get("routes"))
+	f.within(root, "portability", f.readPortability)
 	f.within(root, "xmpp", f.readXMPP)
 	f.within(root, "web", f.readWeb)
 	if c.XMPP == nil && c.Web == nil {

@@ -128,6 +128,19 @@ func (v value) section() (*section, bool) {
 	return s, true
 }
 
+// mapping is section for a value that may be something else, which is no problem here.
+func (v value) mapping() (*section, bool) {
+	switch v.node.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return v.section()
+	default:
+		return nil, false
+	}
+}
+
+// keys gives the keys of a mapping whose keys are the operator's own, in order.
+func (s *section) keys() []string { return slices.Sorted(maps.Keys(s.entries)) }
+
 // get gives the setting key, which is thereby a known one.
 func (s *section) get(key string) value {
 	if !slices.Contains(s.known, key) {

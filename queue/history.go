@@ -104,13 +104,22 @@ const scanBatch = 500
 
 // scan calls fn for each entry of the log that cfg selects and that is there now.
 func (s *Store) scan(ctx context.Context, cfg jetstream.ConsumerConfig, fn func(bridge.Entry)) error {
+	return s.scanStream(ctx, streamLog, cfg, func(m jetstream.Msg) bool {
+		s.decodeEntry(m, fn)
+		return true
+	})
+}
+
+// scanStream calls fn for each message of a stream that cfg selects and that is there now,
+// until fn returns false.
+func (s *Store) scanStream(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, fn func(jetstream.Msg) bool) error {
 	if s.closed.Load() {
 		return ErrClosed
 	}
 	cfg.AckPolicy, cfg.MemoryStorage = jetstream.AckNonePolicy, true
 	cfg.InactiveThreshold = time.Minute // it removes itself if we cannot
 	cfg.Replicas = 1
-	c, err := s.streams[streamLog].CreateConsumer(ctx, cfg)
+	c, err := s.streams[stream].CreateConsumer(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -119,9 +128,10 @@ func (s *Store) scan(ctx context.Context, cfg jetstream.ConsumerConfig, fn func(
 		// Also when ctx has ended: that is no reason to leave it behind for a minute.
 		gone, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
-		_ = s.streams[streamLog].DeleteConsumer(gone, info.Name)
+		_ = s.streams[stream].DeleteConsumer(gone, info.Name)
 	}()
-	for left := info.NumPending; left > 0; {
+	stopped := false
+	for left := info.NumPending; left > 0 && !stopped; {
 		batch, err := c.Fetch(int(min(left, scanBatch)), jetstream.FetchContext(ctx))
 		if err != nil {
 			return err
@@ -129,7 +139,9 @@ func (s *Store) scan(ctx context.Context, cfg jetstream.ConsumerConfig, fn func(
 		n := uint64(0)
 		for m := range batch.Messages() {
 			n++
-			s.decodeEntry(m, fn)
+			if stopped = stopped || !fn(m); stopped {
+				continue // the rest of the batch is on its way already
+			}
 			if meta, err := m.Metadata(); err == nil && meta.NumPending == 0 {
 				left = n // the last one, whatever expired meanwhile
 			}
@@ -138,7 +150,7 @@ func (s *Store) scan(ctx context.Context, cfg jetstream.ConsumerConfig, fn func(
 			return err
 		}
 		if n == 0 {
-			return errors.New("the log does not answer")
+			return errors.New("the stream does not answer")
 		}
 		left -= min(n, left)
 	}

@@ -39,6 +39,31 @@ func (s *Store) PutStory(ctx context.Context, st bridge.Story, rev uint64, durab
 	return next, nil
 }
 
+// RangeStories calls fn with each story that was last written after the revision after, in
+// that order, until fn returns false; see [bridge.Stories]. A record that cannot be
+// read is logged and left out.
+func (s *Store) RangeStories(ctx context.Context, after uint64, fn func(rev uint64, st bridge.Story) bool) error {
+	cfg := jetstream.ConsumerConfig{
+		FilterSubject: storySubjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1,
+	}
+	err := s.scanStream(ctx, streamSent, cfg, func(m jetstream.Msg) bool {
+		meta, err := m.Metadata()
+		var st bridge.Story
+		if err == nil {
+			err = json.Unmarshal(m.Data(), &st)
+		}
+		if err != nil {
+			s.log.Error().Err(err).Msg("queue: a story of the journal cannot be read")
+			return true
+		}
+		return fn(meta.Sequence.Stream, st)
+	})
+	if err != nil {
+		return fmt.Errorf("queue: the stories of the journal: %w", err)
+	}
+	return nil
+}
+
 // PutRef records what an SMSC's message id belongs to. SMSCs use ids again after a while:
 // the last one counts. It does not wait for the disk.
 func (s *Store) PutRef(ctx context.Context, account, smscID string, ref bridge.SegmentRef) error {

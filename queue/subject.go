@@ -95,6 +95,9 @@ func outSubject(m *bridge.OUT, lanes int) string {
 	return "out." + token(m.Handle.Network()) + "." + laneOf(m.Phone.Digits(), lanes)
 }
 
+// storySubjects are those of all stories.
+const storySubjects = "sent.msg.*"
+
 func storySubject(id string) string { return "sent.msg." + token(id) }
 
 func refSubject(account, smscID string) string {

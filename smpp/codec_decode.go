@@ -17,25 +17,10 @@ const headerLen = pdu.HeaderLen
 // others 20 (SMPP 3.4, 4.7.1), and some SMSCs put long ones everywhere.
 const maxAddress = 64
 
-// The mandatory fields, in order. The list of the library itself reads a user data
-// header that is not a field and fails on one that is malformed; a short_message is
-// cut by hand because sm_length is not always true.
+// The mandatory fields of what is read through the library, in order. The list of the
+// library itself for deliver_sm reads a user data header that is not a field and fails
+// on one that is malformed, and makes a map of seventeen fields: see decodeShort.
 var (
-	shortFields = pdufield.List{
-		pdufield.ServiceType,
-		pdufield.SourceAddrTON, pdufield.SourceAddrNPI, pdufield.SourceAddr,
-		pdufield.DestAddrTON, pdufield.DestAddrNPI, pdufield.DestinationAddr,
-		pdufield.ESMClass, pdufield.ProtocolID, pdufield.PriorityFlag,
-		pdufield.ScheduleDeliveryTime, pdufield.ValidityPeriod,
-		pdufield.RegisteredDelivery, pdufield.ReplaceIfPresentFlag,
-		pdufield.DataCoding, pdufield.SMDefaultMsgID, pdufield.SMLength,
-	}
-	dataFields = pdufield.List{
-		pdufield.ServiceType,
-		pdufield.SourceAddrTON, pdufield.SourceAddrNPI, pdufield.SourceAddr,
-		pdufield.DestAddrTON, pdufield.DestAddrNPI, pdufield.DestinationAddr,
-		pdufield.ESMClass, pdufield.RegisteredDelivery, pdufield.DataCoding,
-	}
 	bindFields = pdufield.List{
 		pdufield.SystemID, pdufield.Password, pdufield.SystemType,
 		pdufield.InterfaceVersion, pdufield.AddrTON, pdufield.AddrNPI, pdufield.AddressRange,
@@ -119,52 +104,41 @@ func (p *PDU) malformed(status Status, reason string) error {
 	return &DecodeError{Command: p.Command, Status: status, Reason: reason}
 }
 
+// decodeShort reads submit_sm and deliver_sm, by hand: they are what comes all the time.
+// A short_message is cut with care because sm_length is not always true.
 func (p *PDU) decodeShort(body []byte) error {
-	r := bytes.NewBuffer(body)
-	f, err := p.fields(shortFields, r)
-	if err != nil {
-		return err
+	r := bodyReader{rest: body}
+	s := &Short{ServiceType: r.text(), Source: r.address(), Destination: r.address()}
+	s.ESMClass, s.ProtocolID, s.Priority = r.octet(), r.octet(), r.octet()
+	s.Schedule, s.Validity = r.text(), r.text()
+	s.RegisteredDelivery, s.ReplaceIfPresent = r.octet(), r.octet()
+	s.DataCoding, s.DefaultMessageID = r.octet(), r.octet()
+	length := int(r.octet())
+	if r.short {
+		return p.malformed(StatusInvMsgLen, "it ends before sm_length")
 	}
-	s := &Short{
-		ESMClass: f.octet(pdufield.ESMClass), ProtocolID: f.octet(pdufield.ProtocolID),
-		Priority: f.octet(pdufield.PriorityFlag),
-		Schedule: f.text(pdufield.ScheduleDeliveryTime), Validity: f.text(pdufield.ValidityPeriod),
-		RegisteredDelivery: f.octet(pdufield.RegisteredDelivery),
-		ReplaceIfPresent:   f.octet(pdufield.ReplaceIfPresentFlag),
-		DataCoding:         f.octet(pdufield.DataCoding), DefaultMessageID: f.octet(pdufield.SMDefaultMsgID),
-	}
-	rest := r.Bytes()
-	length := int(f.octet(pdufield.SMLength))
-	if length > len(rest)+1 {
-		return p.malformed(StatusInvMsgLen, fmt.Sprintf("sm_length is %d and %d octets follow", length, len(rest)))
+	if length > len(r.rest)+1 {
+		return p.malformed(StatusInvMsgLen, fmt.Sprintf("sm_length is %d and %d octets follow", length, len(r.rest)))
 	}
 	// One octet less than promised is a NUL that was counted and not sent.
-	length = min(length, len(rest))
-	s.Body = rest[:length:length]
-	s.TLVs = decodeTLVs(rest[length:])
-	return p.setShort(s, f)
+	length = min(length, len(r.rest))
+	s.Body = r.rest[:length:length]
+	s.TLVs = decodeTLVs(r.rest[length:])
+	return p.setShort(s)
 }
 
 func (p *PDU) decodeData(body []byte) error {
-	r := bytes.NewBuffer(body)
-	f, err := p.fields(dataFields, r)
-	if err != nil {
-		return err
+	r := bodyReader{rest: body}
+	s := &Short{ServiceType: r.text(), Source: r.address(), Destination: r.address()}
+	s.ESMClass, s.RegisteredDelivery, s.DataCoding = r.octet(), r.octet(), r.octet()
+	if r.short {
+		return p.malformed(StatusInvMsgLen, "it ends before data_coding")
 	}
-	return p.setShort(&Short{
-		ESMClass: f.octet(pdufield.ESMClass), RegisteredDelivery: f.octet(pdufield.RegisteredDelivery),
-		DataCoding: f.octet(pdufield.DataCoding), TLVs: decodeTLVs(r.Bytes()),
-	}, f)
+	s.TLVs = decodeTLVs(r.rest)
+	return p.setShort(s)
 }
 
-func (p *PDU) setShort(s *Short, f fieldReader) error {
-	s.ServiceType = f.text(pdufield.ServiceType)
-	s.Source = bridge.Address{
-		TON: f.octet(pdufield.SourceAddrTON), NPI: f.octet(pdufield.SourceAddrNPI), Addr: f.text(pdufield.SourceAddr),
-	}
-	s.Destination = bridge.Address{
-		TON: f.octet(pdufield.DestAddrTON), NPI: f.octet(pdufield.DestAddrNPI), Addr: f.text(pdufield.DestinationAddr),
-	}
+func (p *PDU) setShort(s *Short) error {
 	if len(s.Source.Addr) > maxAddress {
 		return p.malformed(StatusInvSrcAdr, fmt.Sprintf("source_addr has %d octets", len(s.Source.Addr)))
 	}
@@ -173,6 +147,39 @@ func (p *PDU) setShort(s *Short, f fieldReader) error {
 	}
 	p.Short = s
 	return nil
+}
+
+// bodyReader reads mandatory fields. Once it has run out of octets it is short, and
+// reads nothing more.
+type bodyReader struct {
+	rest  []byte
+	short bool
+}
+
+func (r *bodyReader) octet() byte {
+	if len(r.rest) == 0 {
+		r.short = true
+		return 0
+	}
+	v := r.rest[0]
+	r.rest = r.rest[1:]
+	return v
+}
+
+// text reads a C-octet string, which must have its NUL.
+func (r *bodyReader) text() string {
+	n := bytes.IndexByte(r.rest, 0)
+	if n < 0 {
+		r.short, r.rest = true, nil
+		return ""
+	}
+	v := string(r.rest[:n])
+	r.rest = r.rest[n+1:]
+	return v
+}
+
+func (r *bodyReader) address() bridge.Address {
+	return bridge.Address{TON: r.octet(), NPI: r.octet(), Addr: r.text()}
 }
 
 func (p *PDU) decodeBind(body []byte) error {

@@ -23,6 +23,15 @@ func (e *FrameError) Error() string {
 	return fmt.Sprintf("smpp: command_length is %d; it must be %d to %d", e.Length, headerLen, e.Limit)
 }
 
+// hasFrame tells whether readFrame would not have to wait.
+func hasFrame(r *bufio.Reader) bool {
+	if r.Buffered() < headerLen {
+		return false
+	}
+	size, err := r.Peek(4)
+	return err == nil && uint64(binary.BigEndian.Uint32(size)) <= uint64(r.Buffered())
+}
+
 // readFrame reads one PDU as octets. It returns io.EOF where the stream ends before
 // the first octet, io.ErrUnexpectedEOF within a PDU, and a [*FrameError].
 func readFrame(r *bufio.Reader, limit int) ([]byte, error) {

@@ -19,10 +19,14 @@ type incoming struct {
 	session   string
 	connected time.Time
 	bound     atomic.Pointer[time.Time]
+	trusted   atomic.Bool // we know whom we talk with: we called, or its outbind was right
+	outbind   chan *Bind
 }
 
 func newIncoming(l *Link) *incoming {
-	return &incoming{link: l, session: ulid.Make().String(), connected: time.Now().UTC()}
+	in := &incoming{link: l, session: ulid.Make().String(), connected: time.Now().UTC(), outbind: make(chan *Bind, 1)}
+	in.trusted.Store(l.cfg.Outbind == nil)
+	return in
 }
 
 func (in *incoming) setBound() {
@@ -45,9 +49,14 @@ func (in *incoming) ServeSMPP(ctx context.Context, _ *Session, p *PDU) *PDU {
 	switch p.Command {
 	case DeliverSM, DataSM:
 		return in.store(ctx, p)
-	case AlertNotification, Outbind:
-		// We ask for neither: a phone that is there again will get what waits for it,
-		// and we are bound already.
+	case Outbind:
+		select {
+		case in.outbind <- p.Bind:
+		default: // it has said so already
+		}
+		return nil
+	case AlertNotification:
+		// We do not ask for it: a phone that is there again will get what waits for it.
 		in.link.cfg.Logger.Debug().Stringer("command", p.Command).Msg("request ignored")
 		return nil
 	default:
@@ -57,7 +66,7 @@ func (in *incoming) ServeSMPP(ctx context.Context, _ *Session, p *PDU) *PDU {
 }
 
 func (in *incoming) store(ctx context.Context, p *PDU) *PDU {
-	if in.link.cfg.Store == nil {
+	if in.link.cfg.Store == nil || !in.trusted.Load() {
 		return p.Answer(StatusInvBndSts) // a transmitter gets no messages (SMPP 3.4, 2.3)
 	}
 	m := in.mo(p)

@@ -2,7 +2,6 @@ package smpp
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,33 +9,33 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 )
-
-// steadyAfter is how long a bind must have held for the next back-off to begin anew:
-// an SMSC that binds and drops at once is not asked every second.
-const steadyAfter = 10 * time.Second
 
 // Link keeps one configured bind up. All methods may be called concurrently.
 type Link struct {
 	cfg      LinkConfig
-	limiter  *rate.Limiter // nil: no limit
 	counters Counters
 	tally    tally
-	onChange func()        // of the Links that it belongs to; set before Run
 	rebind   chan struct{} // asks Run to bind again
 
-	storeFails atomic.Bool // the last MO was not stored
+	// Of the Links that it belongs to; set before Run.
+	queue     *queue
+	account   *account
+	past      past
+	continued *line // of messages that have a slot and wait to submit the next segment
 
-	mu      sync.Mutex
-	session *Session // nil while not bound
-	status  LinkStatus
-	since   time.Time
-	lastErr error
-	binds   uint64
-	pause   pause
-	changed chan struct{}
+	storeFails atomic.Bool  // the last MO was not stored
+	listener   net.Listener // for outbind; nil until Run has opened it. Run's alone
+
+	mu        sync.Mutex
+	session   *Session // nil while not bound
+	status    LinkStatus
+	since     time.Time
+	lastErr   error
+	retryAt   time.Time // of the next attempt; zero while there is none to wait for
+	listening string
+	binds     uint64
+	changed   chan struct{}
 }
 
 // NewLink makes a Link. The error says which setting is wrong.
@@ -46,12 +45,19 @@ func NewLink(cfg LinkConfig) (*Link, error) {
 		return nil, err
 	}
 	cfg.Logger = cfg.Logger.With().Str("link", cfg.Name).Str("smsc", cfg.Addr).Logger()
-	l := &Link{cfg: cfg, status: LinkDown, since: time.Now(), changed: make(chan struct{}), onChange: func() {}, rebind: make(chan struct{}, 1)}
-	if cfg.Rate > 0 {
-		// A burst of one: an SMSC that counts by the tenth of a second refuses more.
-		l.limiter = rate.NewLimiter(rate.Limit(cfg.Rate), 1)
-	}
+	l := &Link{cfg: cfg, status: LinkDown, since: time.Now(), changed: make(chan struct{}), rebind: make(chan struct{}, 1)}
+	q := new(queue)
+	l.join(q, newAccount(q.dispatch, l))
 	return l, nil
+}
+
+// join makes l one of those that serve q, by an account that it may share.
+func (l *Link) join(q *queue, a *account) {
+	l.queue, l.account = q, a
+	l.continued = q.addLine(l, func(now time.Time) (grant, bool) {
+		p, ok := a.take(now)
+		return grant{link: l, permit: p}, ok
+	})
 }
 
 // Name is the link's name.
@@ -63,36 +69,39 @@ func (l *Link) Account() string { return l.cfg.Account }
 // Run keeps the link bound until ctx ends; then it drains within DrainTimeout,
 // unbinds, closes and returns nil. It must be called once.
 func (l *Link) Run(ctx context.Context) error {
-	backoff := l.cfg.BackoffMin
+	defer l.hangUp()
+	again := retry{min: l.cfg.BackoffMin, max: l.cfg.BackoffMax}
+	if l.cfg.Outbind != nil {
+		again.max = again.min // the SMSC says when; what the next caller is has nothing to do with the last
+	}
 	for {
+		carried := l.tally.carried()
 		bound, err := l.connect(ctx)
 		if ctx.Err() != nil {
-			l.setDown(nil)
+			l.setDown(LinkDown, nil, 0)
 			return nil
 		}
-		l.logEnd(err)
-		l.setDown(err)
-		if bound > steadyAfter {
-			backoff = l.cfg.BackoffMin
+		wait, quarantine := again.after(ending{bound: bound, useful: l.tally.carried() > carried, credentials: isCredentials(err)})
+		wait = jittered(wait)
+		status := LinkDown
+		if quarantine {
+			status = LinkQuarantined
 		}
-		wait := backoff
-		if isCredentials(err) {
-			wait = l.cfg.BackoffMax
-		}
-		if !sleep(ctx, jittered(wait)) {
-			l.setDown(nil)
+		l.logEnd(err, status, again.short)
+		l.setDown(status, err, wait)
+		if !sleep(ctx, wait) {
+			l.setDown(LinkDown, nil, 0)
 			return nil
 		}
-		backoff = min(2*backoff, l.cfg.BackoffMax)
 	}
 }
 
 // connect is one connection from dial to end. It says how long it was bound.
 func (l *Link) connect(ctx context.Context) (bound time.Duration, err error) {
 	l.setStatus(LinkConnecting)
-	conn, err := l.dial(ctx)
+	conn, err := l.open(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("smpp: cannot connect to %s: %w", l.cfg.Addr, err)
+		return 0, err
 	}
 	in := newIncoming(l)
 	s := NewSession(conn, SessionConfig{
@@ -101,8 +110,17 @@ func (l *Link) connect(ctx context.Context) (bound time.Duration, err error) {
 	})
 	// The session outlives ctx: what is in flight gets its answers first.
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(context.WithoutCancel(ctx)) }()
-	if err := l.bind(ctx, s); err != nil {
+	l.past.begin(in.session, s)
+	go func() {
+		err := s.Run(context.WithoutCancel(ctx))
+		l.past.end(in.session, err)
+		ended <- err
+	}()
+	err = l.recognise(ctx, s, in)
+	if err == nil {
+		err = l.bind(ctx, s)
+	}
+	if err != nil {
 		_ = s.Close() // never fails
 		if end := <-ended; end != nil && errors.Is(err, ErrUnknown) {
 			err = fmt.Errorf("smpp: bind: %w", end)
@@ -132,15 +150,6 @@ func (l *Link) connect(ctx context.Context) (bound time.Duration, err error) {
 	return time.Since(began), err
 }
 
-func (l *Link) dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.ConnectTimeout)
-	defer cancel()
-	if l.cfg.TLS != nil {
-		return (&tls.Dialer{Config: l.cfg.TLS}).DialContext(ctx, "tcp", l.cfg.Addr)
-	}
-	return (&net.Dialer{}).DialContext(ctx, "tcp", l.cfg.Addr)
-}
-
 // bind binds within ResponseTimeout: an SMSC that accepts the connection and says
 // nothing must not hold the link for ever.
 func (l *Link) bind(ctx context.Context, s *Session) error {
@@ -160,10 +169,17 @@ func (l *Link) drain(ctx context.Context, s *Session) {
 
 // logEnd logs why a connection ended or was not made: loudly where only a person can
 // mend it, and once as long as the reason stays the same.
-func (l *Link) logEnd(err error) {
-	if isCredentials(err) {
+func (l *Link) logEnd(err error, status LinkStatus, short int) {
+	switch {
+	case isCredentials(err):
 		l.cfg.Logger.Error().Err(err).Str("system_id", l.cfg.SystemID).Dur("again_in", l.cfg.BackoffMax).
 			Msg("the SMSC refuses our credentials: check system_id, password and bind mode of this link, and ask the operator whether the account is active and this address allowed; trying again slowly")
+		return
+	case status == LinkQuarantined:
+		if short == quarantineAfter {
+			l.cfg.Logger.Error().Err(err).Int("binds_dropped", short).Dur("again_in", quarantineFactor*l.cfg.BackoffMax).
+				Msg("the SMSC takes this bind and drops it at once, again and again: the link is in quarantine, and tried rarely until a bind holds; ask the operator what is wrong with the account, such as too many binds")
+		}
 		return
 	}
 	l.mu.Lock()

@@ -17,41 +17,54 @@ const (
 	LinkBound      LinkStatus = "bound"
 	LinkPaused     LinkStatus = "paused" // bound, and throttled by the SMSC for a moment
 	LinkDown       LinkStatus = "down"   // waiting for the next attempt, or stopped
+	// LinkQuarantined is down for longer: the SMSC drops each bind at once.
+	LinkQuarantined LinkStatus = "quarantined"
 )
 
 // LinkStatuses lists the closed set, for metrics.
 func LinkStatuses() []LinkStatus {
-	return []LinkStatus{LinkConnecting, LinkBound, LinkPaused, LinkDown}
+	return []LinkStatus{LinkConnecting, LinkBound, LinkPaused, LinkDown, LinkQuarantined}
 }
 
 // LinkState is what is known of a link at one moment.
 type LinkState struct {
-	Name       string     `json:"name"`
-	Account    string     `json:"account"`
-	Bind       BindMode   `json:"bind"`
-	Status     LinkStatus `json:"status"`
-	Since      time.Time  `json:"since"`                // when it came to Status
-	LastError  string     `json:"last_error,omitempty"` // why it was last down; kept while bound
-	WindowUsed int        `json:"window_used"`          // submits without an answer
-	Window     int        `json:"window"`
-	Binds      uint64     `json:"binds"` // how often it has bound
+	Name      string     `json:"name"`
+	Account   string     `json:"account"`
+	Pool      string     `json:"pool"`
+	Bind      BindMode   `json:"bind"`
+	Status    LinkStatus `json:"status"`
+	Since     time.Time  `json:"since"`                // when it came to Status
+	LastError string     `json:"last_error,omitempty"` // why it was last down; kept while bound
+	// RetryAt is when a link that is down is tried again; zero where it is not.
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	// Listening is where the SMSC may call, for [OutbindConfig].
+	Listening  string `json:"listening,omitempty"`
+	WindowUsed int    `json:"window_used"` // submits without an answer
+	Window     int    `json:"window"`
+	Binds      uint64 `json:"binds"` // how often it has bound
+	// Rate is to how many segments a second its account is held now: the operator's
+	// limit, or less for a while after throttling; 0 means no limit.
+	Rate float64 `json:"rate,omitempty"`
 }
 
 // State gives the link's state now.
 func (l *Link) State() LinkState {
+	pausedSince, paused := l.account.paused(time.Now())
+	limit := l.account.rate()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	st := LinkState{
-		Name: l.cfg.Name, Account: l.cfg.Account, Bind: l.cfg.Bind,
-		Status: l.status, Since: l.since, Window: l.cfg.Window, Binds: l.binds,
+		Name: l.cfg.Name, Account: l.cfg.Account, Pool: l.cfg.Pool, Bind: l.cfg.Bind,
+		Status: l.status, Since: l.since, Window: l.cfg.Window, Binds: l.binds, Rate: limit,
+		RetryAt: l.retryAt, Listening: l.listening,
 	}
 	if l.lastErr != nil {
 		st.LastError = l.lastErr.Error()
 	}
 	if l.session != nil {
 		st.WindowUsed = l.session.InFlight()
-		if l.pause.active(time.Now()) {
-			st.Status, st.Since = LinkPaused, l.pause.began
+		if paused {
+			st.Status, st.Since = LinkPaused, pausedSince
 		}
 	}
 	return st
@@ -72,11 +85,11 @@ func (l *Link) update(fn func()) {
 	close(l.changed)
 	l.changed = make(chan struct{})
 	l.mu.Unlock()
-	l.onChange()
+	l.queue.dispatch()
 }
 
 func (l *Link) setStatus(status LinkStatus) {
-	l.update(func() { l.status, l.since = status, time.Now() })
+	l.update(func() { l.status, l.since, l.retryAt = status, time.Now(), time.Time{} })
 }
 
 func (l *Link) setBound(s *Session) {
@@ -91,67 +104,68 @@ func (l *Link) dropSession() {
 	l.update(func() { l.session, l.status, l.since = nil, LinkDown, time.Now() })
 }
 
-// setDown notes why the link is down; nil means that it was stopped.
-func (l *Link) setDown(err error) {
+// setDown notes why the link is down, nil meaning that it was stopped, and that it is
+// tried again in wait.
+func (l *Link) setDown(status LinkStatus, err error, wait time.Duration) {
 	l.update(func() {
-		l.status, l.since = LinkDown, time.Now()
+		l.status, l.since, l.retryAt = status, time.Now(), time.Time{}
 		if err != nil {
-			l.lastErr = err
+			l.lastErr, l.retryAt = err, l.since.Add(wait)
 		}
 	})
 }
 
 // changedWindow is called when a window slot became free.
-func (l *Link) changedWindow() { l.onChange() }
+func (l *Link) changedWindow() { l.queue.dispatch() }
 
 // canTransmit tells whether the link's bind carries submits at all.
 func (l *Link) canTransmit() bool { return l.cfg.Bind != Receiver }
+
+// room is how many more submits the window has room for; bound tells whether the link can
+// submit at all.
+func (l *Link) room() (free int, bound bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.canTransmit() || l.session == nil {
+		return 0, false
+	}
+	return l.cfg.Window - l.session.InFlight(), true
+}
 
 // tryReserve takes room in the window if the link can submit at once.
 func (l *Link) tryReserve() (*Slot, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.canTransmit() || l.session == nil || l.pause.active(time.Now()) {
+	if l.session == nil {
 		return nil, false
 	}
 	return l.session.TryReserve()
 }
 
-// noteAnswer lets the link pause or take breath, by the answer to what was sent.
-func (l *Link) noteAnswer(class Class, sent time.Time) {
-	switch class {
-	case ClassThrottle:
-		l.throttled(sent)
-	case ClassLink:
+// noteAnswer lets the account pause or take breath, or the link bind again, by the
+// answer to what p allowed. Only the first of a row of pauses is worth a warning.
+func (l *Link) noteAnswer(class Class, p *permit) {
+	probe := p.probe
+	wait, first := p.answered(class, time.Now())
+	if class == ClassLink {
 		select {
 		case l.rebind <- struct{}{}:
 		default: // it is asked already
 		}
-	case ClassOK:
-		l.mu.Lock()
-		l.pause.accepted(sent)
-		l.mu.Unlock()
-	default: // it concerns the message only
 	}
-}
-
-// throttled lets the link pause. Only the first of a row of pauses is worth a warning.
-func (l *Link) throttled(sent time.Time) {
-	l.mu.Lock()
-	first := l.pause.next == 0
-	began := l.pause.throttled(sent, time.Now())
-	wait := time.Until(l.pause.until)
-	l.mu.Unlock()
-	if !began {
-		return
+	if wait > 0 {
+		event := l.cfg.Logger.Debug()
+		if first {
+			event = l.cfg.Logger.Warn()
+		}
+		event.Dur("pause", wait).Str("account", l.cfg.Account).Float64("rate_after", l.account.rate()).
+			Msg("the SMSC throttles us; the account pauses")
+		l.account.tellLinks()
+		time.AfterFunc(wait, l.account.tellLinks)
 	}
-	event := l.cfg.Logger.Debug()
-	if first {
-		event = l.cfg.Logger.Warn()
+	if probe {
+		l.queue.dispatch()
 	}
-	event.Dur("pause", wait).Msg("the SMSC throttles us; the link pauses")
-	l.update(func() {})
-	time.AfterFunc(wait, func() { l.update(func() {}) })
 }
 
 var errNotBoundThere = errors.New("smpp: the SMSC says that we are not bound; binding again")
@@ -162,6 +176,9 @@ type tally struct {
 	segments           atomic.Uint64
 	moStored, moFailed atomic.Uint64
 }
+
+// carried is how much went over the link, both ways.
+func (t *tally) carried() uint64 { return t.segments.Load() + t.moStored.Load() }
 
 func (t *tally) outcome(o bridge.Outcome) {
 	for i, name := range bridge.Outcomes() {

@@ -6,16 +6,29 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
+	"smsbridge/addressing"
 	"smsbridge/bridge"
 )
 
 var errNoText = errors.New("smpp: the text is empty")
 
-// LinksConfig is an ordered list of links.
+// errNoRoute: the operator's routes leave the destination out.
+var errNoRoute = errors.New("smpp: no route leads to the destination")
+
+// LinksConfig is links, and which of them serve whom.
 type LinksConfig struct {
-	// Links, in the order in which they are tried. Each belongs to one Links.
+	// Links, in the order in which they are tried where no Routes are given. Each belongs
+	// to one Links.
 	Links []*Link
+	// Routes say which links serve which destinations; none means that the accounts
+	// serve all, in the order of their first links, each while those before it are down.
+	Routes []Route
+	// Operator, if set, gives the operator that a phone belongs to, for
+	// [Route.Operators]; empty where it is not known. It is asked for each message that
+	// none of the segments of which was sent, and may take its time.
+	Operator func(ctx context.Context, phone addressing.MSISDN) string
 	// MaxSegments is the most segments that one text may need, 1 to 255; 0 means 255.
 	MaxSegments int
 }
@@ -24,36 +37,52 @@ type LinksConfig struct {
 // may be called concurrently.
 type Links struct {
 	links       []*Link
+	routes      []*route
+	operator    func(ctx context.Context, phone addressing.MSISDN) string
 	maxSegments int
+	queue       *queue
 
-	mu      sync.Mutex
-	waiters []*waiter // in the order in which they get a link
+	mu     sync.Mutex
+	pinned map[pin]*line
 }
 
-// waiter is a submission that waits for a link.
-type waiter struct {
-	first   bool
-	link    string // the link that the message began on; empty where it did not
-	account string // the only account that may take it; empty means any
-	granted chan grant
-}
+// pin is where the rest of a message goes: by the account of its beginning, and by the
+// same link if that has room.
+type pin struct{ account, link string }
 
-// grant is a link with a slot in its window.
-type grant struct {
-	link *Link
-	slot *Slot
-}
-
-// NewLinks puts links together. It refuses two of the same name.
+// NewLinks puts links together. It refuses two of the same name and a route to nowhere.
 func NewLinks(cfg LinksConfig) (*Links, error) {
-	ls := &Links{links: slices.Clone(cfg.Links), maxSegments: cfg.MaxSegments}
+	ls := &Links{
+		links: slices.Clone(cfg.Links), operator: cfg.Operator, maxSegments: cfg.MaxSegments,
+		queue: new(queue), pinned: make(map[pin]*line),
+	}
 	names := make(map[string]bool, len(ls.links))
+	accounts := make(map[string][]*Link)
 	for _, l := range ls.links {
 		if names[l.cfg.Name] {
 			return nil, fmt.Errorf("smpp: two links are named %s; give each its own name", l.cfg.Name)
 		}
 		names[l.cfg.Name] = true
-		l.onChange = ls.dispatch
+		accounts[l.cfg.Account] = append(accounts[l.cfg.Account], l)
+	}
+	for _, links := range accounts {
+		shared := newAccount(ls.queue.dispatch, links...)
+		for _, l := range links {
+			l.join(ls.queue, shared)
+		}
+	}
+	for _, r := range cfg.Routes {
+		built, err := newRoute(r, ls.links)
+		if err != nil {
+			return nil, err
+		}
+		ls.routes = append(ls.routes, built)
+	}
+	if len(cfg.Routes) == 0 && slices.ContainsFunc(ls.links, (*Link).canTransmit) {
+		ls.routes = []*route{everyRoute(ls.links)}
+	}
+	for _, r := range ls.routes {
+		r.line = ls.queue.addLine(r.targets[0].links[0], r.take)
 	}
 	return ls, nil
 }
@@ -69,10 +98,38 @@ func (ls *Links) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Segments tells how many segments text needs; see [bridge.Carrier] and [Split].
-func (ls *Links) Segments(text string) (int, error) {
-	segments, err := Split(text, SplitOptions{Max: ls.maxSegments})
-	return len(segments), err
+// Estimate tells how text would be sent; see [bridge.Carrier]. Where accounts differ it
+// is the one that takes the most segments: which of them will carry the text is known
+// only when it leaves.
+func (ls *Links) Estimate(text string) (bridge.Estimate, error) {
+	var most bridge.Estimate
+	estimated := make(map[string]bool)
+	for _, l := range ls.links {
+		if l.cfg.Bind == Receiver || estimated[l.cfg.Account] {
+			continue
+		}
+		estimated[l.cfg.Account] = true
+		e, err := Estimate(text, l.cfg.Text)
+		if err != nil {
+			return bridge.Estimate{}, err
+		}
+		if len(estimated) == 1 || e.Segments > most.Segments {
+			most = e
+		}
+	}
+	if len(estimated) == 0 {
+		return Estimate(text, TextConfig{})
+	}
+	return most, nil
+}
+
+// split makes the segments of sub as the account of l has them.
+func (ls *Links) split(sub bridge.Submission, l *Link) ([]Segment, error) {
+	segments, err := Split(sub.Text, SplitOptions{Ref: RefOf(sub.ID), Max: ls.maxSegments, Text: l.cfg.Text})
+	if err == nil && len(segments) == 0 {
+		err = errNoText
+	}
+	return segments, err
 }
 
 // Status gives the state of each link, in their order.
@@ -94,139 +151,106 @@ func (ls *Links) Stats() []LinkStats {
 }
 
 // Waiting is how many submissions wait for a link.
-func (ls *Links) Waiting() int {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	return len(ls.waiters)
-}
+func (ls *Links) Waiting() int { return ls.queue.len() }
 
-// Submit carries one message; see [bridge.Carrier]. The first link in order that is
-// bound, not paused and has room in its window takes it. Who waits longest goes
-// first, but for those with First, who go before all others. A message of which
-// segments were accepted before goes by the link of these, or another of the same
-// account. Where ctx ends the wait the outcome is OutcomeNotWritten.
+// Submit carries one message; see [bridge.Carrier]. A link of its [Route] takes it that is
+// bound and has room in its window, and whose account is not paused nor at its rate. Who
+// waits longest goes first, but for those with First, who go before all others. A message
+// of which segments were accepted before goes by the link of these, or another of the
+// same account. Where ctx ends the wait the outcome is OutcomeNotWritten.
 func (ls *Links) Submit(ctx context.Context, sub bridge.Submission) bridge.Result {
-	refused := bridge.Result{Link: sub.Link, SMSCIDs: slices.Clone(sub.Done)}
-	segments, err := Split(sub.Text, SplitOptions{Ref: RefOf(sub.ID), Max: ls.maxSegments})
-	if err == nil && len(segments) == 0 {
-		err = errNoText
+	r := bridge.Result{Link: sub.Link, Account: sub.Account, SMSCIDs: slices.Clone(sub.Done)}
+	line, ok := ls.lineOf(ctx, sub)
+	if !ok {
+		r.Outcome, r.Reason, r.Err = bridge.OutcomePermanent, bridge.ReasonUnroutable, errNoRoute
+		r.Detail = "the bridge has no connection that serves this number, or none for you; whoever runs it can add a route"
+		return r
 	}
+	segments, end := ls.segments(sub, line.likely, &r)
+	if end {
+		return r
+	}
+	first := rankNew
+	if sub.First {
+		first = rankRefused
+	}
+	g, err := ls.queue.wait(ctx, line, first)
 	if err != nil {
-		refused.Outcome, refused.Detail, refused.Err = bridge.OutcomePermanent, err.Error(), err
-		return refused
-	}
-	refused.Total = len(segments)
-	if len(sub.Done) >= len(segments) {
-		refused.Account = sub.Account
-		refused.Outcome = bridge.OutcomeSent
-		return refused
-	}
-	g, err := ls.acquire(ctx, sub)
-	if err != nil {
-		refused.Outcome, refused.Err = bridge.OutcomeNotWritten, err
-		refused.Detail = "no link to the operator was free in time"
-		return refused
+		r.Outcome, r.Err = bridge.OutcomeNotWritten, err
+		r.Detail = "no link to the operator was free in time"
+		return r
 	}
 	defer g.slot.Release()
-	result := g.link.submit(ctx, g.slot, sub, segments)
-	g.link.tally.outcome(result.Outcome)
-	return result
+	if g.link.cfg.Account != line.likely.cfg.Account {
+		if segments, end = ls.segments(sub, g.link, &r); end {
+			g.permit.giveBack()
+			return r
+		}
+	}
+	r = g.link.submit(ctx, g, sub, segments)
+	g.link.tally.outcome(r.Outcome)
+	return r
 }
 
-// serves tells whether a link of the account is configured.
-func (ls *Links) serves(account string) bool {
-	return slices.ContainsFunc(ls.links, func(l *Link) bool { return l.cfg.Account == account })
+// segments are those of sub over l. Where there is nothing to submit r says why.
+func (ls *Links) segments(sub bridge.Submission, l *Link, r *bridge.Result) (_ []Segment, end bool) {
+	segments, err := ls.split(sub, l)
+	r.Total = len(segments)
+	switch {
+	case err != nil:
+		r.Outcome, r.Detail, r.Err = bridge.OutcomePermanent, err.Error(), err
+	case len(sub.Done) >= len(segments):
+		r.Outcome = bridge.OutcomeSent
+	default:
+		return segments, false
+	}
+	return nil, true
 }
 
-// acquire waits for a link and a slot in its window.
-func (ls *Links) acquire(ctx context.Context, sub bridge.Submission) (grant, error) {
-	w := &waiter{first: sub.First, granted: make(chan grant, 1)}
+// lineOf is where a message waits. It is chosen anew each time that a message is
+// submitted, and its links are chosen when one of them can take it.
+func (ls *Links) lineOf(ctx context.Context, sub bridge.Submission) (*line, bool) {
 	// If its account is no longer configured any may take the rest of a text: a part of
 	// it is worse than one that came over two accounts.
-	if len(sub.Done) > 0 && ls.serves(sub.Account) {
-		w.link, w.account = sub.Link, sub.Account
-	}
-	ls.enter(w)
-	select {
-	case g := <-w.granted:
-		return g, nil
-	case <-ctx.Done():
-	}
-	if !ls.leave(w) {
-		g := <-w.granted
-		g.slot.Release()
-	}
-	return grant{}, fmt.Errorf("%w: no link took it: %w", ErrNotWritten, ctx.Err())
-}
-
-// enter puts w behind those that are before it and lets links take who they can.
-func (ls *Links) enter(w *waiter) {
-	ls.mu.Lock()
-	at := len(ls.waiters)
-	if w.first {
-		at = slices.IndexFunc(ls.waiters, func(other *waiter) bool { return !other.first })
-		if at < 0 {
-			at = len(ls.waiters)
+	if len(sub.Done) > 0 {
+		if l, ok := ls.pinnedLine(pin{account: sub.Account, link: sub.Link}); ok {
+			return l, true
 		}
 	}
-	ls.waiters = slices.Insert(ls.waiters, at, w)
-	ls.mu.Unlock()
-	ls.dispatch()
-}
-
-// leave takes w out, and returns false where it has its grant already.
-func (ls *Links) leave(w *waiter) bool {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	i := slices.Index(ls.waiters, w)
-	if i < 0 {
-		return false
+	operator := ""
+	if ls.operator != nil && slices.ContainsFunc(ls.routes, func(r *route) bool { return len(r.Operators) > 0 }) {
+		operator = ls.operator(ctx, sub.Phone)
 	}
-	ls.waiters = slices.Delete(ls.waiters, i, i+1)
-	return true
+	r := choose(ls.routes, sub, operator)
+	if r == nil {
+		return nil, false
+	}
+	return r.line, true
 }
 
-// dispatch gives links to waiters in order, as far as there is room. It runs whenever
-// a link's state or window changed.
-func (ls *Links) dispatch() {
+// pinnedLine is the line of those who must go by one account; there is none where no
+// link of it can send.
+func (ls *Links) pinnedLine(p pin) (*line, bool) {
+	var t target
+	named := false
+	for _, l := range ls.links {
+		if l.cfg.Account == p.account && l.canTransmit() {
+			t.links = append(t.links, l)
+			named = named || l.cfg.Name == p.link
+		}
+	}
+	if len(t.links) == 0 {
+		return nil, false
+	}
+	if !named {
+		p.link = "" // a link of an older configuration: there are too many to keep a line for each
+	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	open := slices.DeleteFunc(slices.Clone(ls.links), func(l *Link) bool { return !l.canTransmit() })
-	waiting := ls.waiters[:0]
-	for i, w := range ls.waiters {
-		if len(open) == 0 {
-			waiting = append(waiting, ls.waiters[i:]...)
-			break
-		}
-		var g grant
-		g, open = grantFrom(open, w)
-		if g.slot == nil {
-			waiting = append(waiting, w)
-			continue
-		}
-		w.granted <- g
+	l, known := ls.pinned[p]
+	if !known {
+		l = ls.queue.addLine(t.links[0], func(now time.Time) (grant, bool) { return t.take(now, p.link) })
+		ls.pinned[p] = l
 	}
-	clear(ls.waiters[len(waiting):])
-	ls.waiters = waiting
-}
-
-// grantFrom takes a slot of the first of the open links that may take w, and returns
-// the links that may still have room.
-func grantFrom(open []*Link, w *waiter) (grant, []*Link) {
-	for _, pass := range []func(*Link) bool{
-		func(l *Link) bool { return w.link != "" && l.cfg.Name == w.link },
-		func(l *Link) bool { return w.account == "" || l.cfg.Account == w.account },
-	} {
-		for i := 0; i < len(open); {
-			if !pass(open[i]) {
-				i++
-				continue
-			}
-			if slot, ok := open[i].tryReserve(); ok {
-				return grant{link: open[i], slot: slot}, open
-			}
-			open = slices.Delete(open, i, i+1)
-		}
-	}
-	return grant{}, open
+	return l, true
 }

@@ -52,7 +52,7 @@ func submit(ctx context.Context, ls *smpp.Links, s bridge.Submission) <-chan bri
 }
 
 func TestSubmitFields(t *testing.T) {
-	ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.ServiceType = "CMT" })
+	ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.Fields.ServiceType = "CMT" })
 	paris := time.FixedZone("Paris", 3600)
 	tests := []struct {
 		number  string
@@ -152,7 +152,8 @@ func TestSubmitOutcomes(t *testing.T) {
 	}{
 		{"refused number", statusAnswer(smpp.StatusInvDstAdr), bridge.OutcomePermanent, "the operator refused the number (ESME_RINVDSTADR, 0x0B)"},
 		{"a code that nobody knows", statusAnswer(0x94), bridge.OutcomePermanent, "the operator refused the message with code 0x94"},
-		{"by the account's own table", statusAnswer(0x22), bridge.OutcomeTemporary, "the operator refused the message with code 0x22"},
+		{"by the account's own table", statusAnswer(0x22), bridge.OutcomeTemporary, "the operator refused the message for now with code 0x22"},
+		{"a code that the account has named", statusAnswer(0x400), bridge.OutcomePermanent, "our account has no credit left (NO_CREDIT, 0x400)"},
 		{"throttled", statusAnswer(smpp.StatusThrottled), bridge.OutcomeThrottled, "the operator asks us to send more slowly (ESME_RTHROTTLED, 0x58)"},
 		{"nack", func(p *peer, asked *smpp.PDU) {
 			p.send(&smpp.PDU{Command: smpp.GenericNack, Status: smpp.StatusInvCmdLen, Sequence: asked.Sequence})
@@ -165,7 +166,9 @@ func TestSubmitOutcomes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			ls, p := onePeer(t, func(c *smpp.LinkConfig) {
 				c.ResponseTimeout = 100 * time.Millisecond
-				c.Statuses = map[smpp.Status]smpp.Class{0x22: smpp.ClassTemporary}
+				c.Statuses = map[smpp.Status]smpp.StatusRule{
+					0x22: {Class: smpp.ClassTemporary}, 0x400: {Name: "NO_CREDIT", Words: "our account has no credit left"},
+				}
 			})
 			done := submit(testContext(t), ls, submission("m", "hi"))
 			test.answer(p, p.expect(smpp.SubmitSM))
@@ -221,8 +224,8 @@ func TestSubmitUnsendable(t *testing.T) {
 			}
 		})
 	}
-	if n, err := ls.Segments("é€"); n != 1 || err != nil {
-		t.Errorf("got %d, %v", n, err)
+	if e, err := ls.Estimate("é€"); e.Segments != 1 || err != nil {
+		t.Errorf("got %+v, %v", e, err)
 	}
 }
 

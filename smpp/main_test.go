@@ -103,6 +103,19 @@ func newPeer(t *testing.T, conn net.Conn) *peer {
 	return &peer{t: t, conn: conn, r: bufio.NewReader(conn)}
 }
 
+// read reads one PDU, in any goroutine.
+func (p *peer) read() (*smpp.PDU, error) {
+	size, err := p.r.Peek(4)
+	if err != nil {
+		return nil, err
+	}
+	frame := make([]byte, binary.BigEndian.Uint32(size))
+	if _, err := io.ReadFull(p.r, frame); err != nil {
+		return nil, err
+	}
+	return smpp.Decode(frame)
+}
+
 // next reads one PDU.
 func (p *peer) next() *smpp.PDU {
 	p.t.Helper()

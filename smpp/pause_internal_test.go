@@ -77,7 +77,7 @@ func TestClassOf(t *testing.T) {
 			t.Errorf("%s is not permanent", s)
 		}
 	}
-	if ClassOf(0x22, map[Status]Class{0x22: ClassThrottle}) != ClassThrottle {
+	if ClassOf(0x22, map[Status]StatusRule{0x22: {Class: ClassThrottle}}) != ClassThrottle {
 		t.Error("an override does not count")
 	}
 }

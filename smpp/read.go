@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"smsbridge/addressing"
 	"smsbridge/bridge"
 )
 
@@ -15,6 +16,8 @@ var (
 	ErrNoReply = errors.New("smpp: the sender is not a phone number and cannot be answered")
 	// ErrOurNumber: the destination is not an address that a Number can be.
 	ErrOurNumber = errors.New("smpp: the destination cannot be read as a number of ours")
+	// ErrBinary: the message is for a program and not for people.
+	ErrBinary = errors.New("smpp: a binary message, which nobody can read")
 )
 
 // ReadConfig is what has to be known of an SMSC account to read what it sends.
@@ -25,6 +28,9 @@ type ReadConfig struct {
 	// account's short codes belong to; empty means the calling code of the Reader's
 	// Region.
 	Country string
+	// ConstantIDs says that the account's message ids tell no message from another; see
+	// [FieldsConfig].
+	ConstantIDs bool
 }
 
 // Reader reads raw MO messages and receipts; it implements [bridge.Reader]. It keeps
@@ -42,12 +48,12 @@ type Reader struct {
 // 9.2.3.24; SMPP 3.4, 4.6.1). In an MO the source is the phone and the destination is
 // our Number. A text that is damaged is still given, with U+FFFD where nothing can be
 // read. A receipt names the phone if that can be read, and is never refused for its
-// addresses. The error wraps [ErrNoReply], [ErrOurNumber] or [ErrReceipt].
+// addresses. The error wraps [ErrNoReply], [ErrOurNumber], [ErrReceipt] or [ErrBinary].
 func (r *Reader) ReadMO(m bridge.MO) (bridge.Short, error) {
-	if isReceipt(m) {
-		receipt, err := ParseReceipt(m)
+	if m.IsReceipt() {
+		phone, _ := r.phone(m.Source)
+		receipt, err := r.receipt(m, phone)
 		if err == nil {
-			phone, _ := r.phone(m.Source)
 			return bridge.Short{Receipt: &receipt, Phone: phone}, nil
 		}
 		// 0x08 is also how a handset acknowledges with a text of its own (SMPP 3.4, 5.2.12).
@@ -64,7 +70,10 @@ func (r *Reader) ReadMO(m bridge.MO) (bridge.Short, error) {
 	if err != nil {
 		return bridge.Short{}, err
 	}
-	text, header := readBody(m)
+	text, header := r.content(m)
+	if err := checkBinary(m.DataCoding, text, header); err != nil {
+		return bridge.Short{}, err
+	}
 	return bridge.Short{
 		Phone:  phone,
 		Number: number,
@@ -87,10 +96,10 @@ func (r *Reader) JoinMO(parts []bridge.MO) (string, error) {
 	var text strings.Builder
 	for i := 0; i < len(parts); {
 		first := parts[i]
-		octets, h := readBody(first)
+		octets, h := r.content(first)
 		octets = slices.Clone(octets) // appending must not write into the message
 		for i++; i < len(parts) && parts[i].DataCoding == first.DataCoding; i++ {
-			more, next := readBody(parts[i])
+			more, next := r.content(parts[i])
 			if next.tables != h.tables {
 				break
 			}
@@ -99,6 +108,26 @@ func (r *Reader) JoinMO(parts []bridge.MO) (string, error) {
 		text.WriteString(decodeMO(first.DataCoding, octets, r.Accounts[first.Account].Alphabet, h.tables))
 	}
 	return text.String(), nil
+}
+
+// receipt reads a receipt. Where the account's ids say nothing its phone must do.
+func (r *Reader) receipt(m bridge.MO, phone addressing.MSISDN) (bridge.Receipt, error) {
+	if !r.Accounts[m.Account].ConstantIDs || phone.IsZero() {
+		return ParseReceipt(m)
+	}
+	receipt := parseReceipt(m)
+	receipt.Candidates, receipt.ByPhone = nil, true
+	if v, ok := findTLV(m.TLVs, TagUserMessageReference); ok && len(v) == 2 {
+		ref := binary.BigEndian.Uint16(v)
+		receipt.Reference = &ref
+	}
+	return receipt, nil
+}
+
+// content is the octets of the text, with septets taken apart, and what its header says.
+func (r *Reader) content(m bridge.MO) ([]byte, header) {
+	body, h := readBody(m)
+	return septetsOf(m.DataCoding, body, h.length, r.Accounts[m.Account].Alphabet), h
 }
 
 func decodeMO(dataCoding byte, octets []byte, def Alphabet, t nationalTables) string {
@@ -134,6 +163,7 @@ func readBody(m bridge.MO) ([]byte, header) {
 	if !ok {
 		return body, header{}
 	}
+	h.length = end
 	return body[end:], h
 }
 

@@ -18,6 +18,7 @@ func reader() *smpp.Reader {
 	return &smpp.Reader{Region: "FR", Accounts: map[string]smpp.ReadConfig{
 		"latin":  {Alphabet: smpp.AlphabetLatin1},
 		"monaco": {Country: "377"},
+		"packed": {Alphabet: smpp.AlphabetGSM7Packed},
 	}}
 }
 
@@ -113,7 +114,11 @@ func TestReadText(t *testing.T) {
 		{name: "the account's alphabet", account: "latin", body: "caf\xe9", text: "café"},
 		{name: "8-bit reference", esm: 0x40, body: "\x05\x00\x03\xfe\x02\x01Hi", text: "Hi", concat: bridge.Concat{Ref: 0xfe, Total: 2, Part: 1}},
 		{name: "16-bit reference", esm: 0x40, body: "\x06\x08\x04\x01\x02\x03\x02Hi", text: "Hi", concat: bridge.Concat{Ref: 0x102, Wide: true, Total: 3, Part: 2}},
-		{name: "another element before it", esm: 0x43, body: "\x0b\x05\x04\x0b\x84\x00\x00\x00\x03\x09\x02\x02Hi", text: "Hi", concat: bridge.Concat{Ref: 9, Total: 2, Part: 2}},
+		{name: "another element before it", esm: 0x43, body: "\x09\x70\x02\x0b\x84\x00\x03\x09\x02\x02Hi", text: "Hi", concat: bridge.Concat{Ref: 9, Total: 2, Part: 2}},
+		{name: "packed", account: "packed", body: "\xe8\x32\x9b\xfd\x46\x97\xd9\xec\x37", text: "hellohello"},
+		{name: "packed, with a header", account: "packed", esm: 0x40, body: "\x05\x00\x03\x09\x02\x02\xd0\x65", text: "he", concat: bridge.Concat{Ref: 9, Total: 2, Part: 2}},
+		{name: "packed, message class", account: "packed", coding: 0xF0, body: "\xe8\x32", text: "he"},
+		{name: "packed, and yet UCS-2", account: "packed", coding: 8, body: "\x00h", text: "h"},
 		{name: "an element without content before it", esm: 0x40, body: "\x07\x70\x00\x00\x03\x09\x02\x02Hi", text: "Hi", concat: bridge.Concat{Ref: 9, Total: 2, Part: 2}},
 		{name: "an element cut off behind it", esm: 0x40, body: "\x07\x00\x03\x09\x02\x02\x05\x04Hi", text: "Hi", concat: bridge.Concat{Ref: 9, Total: 2, Part: 2}},
 		{name: "one part is a whole", esm: 0x40, body: "\x05\x00\x03\x09\x01\x01Hi", text: "Hi"},
@@ -219,6 +224,12 @@ func TestJoinMO(t *testing.T) {
 
 func FuzzReadMO(f *testing.F) {
 	f.Add(byte(0x40), byte(0), []byte("\x05\x00\x03\xfe\x02\x01Hi"), []byte("Hi"))
+	for _, v := range vectors(f) {
+		if p, err := smpp.Decode(v.octets); err == nil && p.Short != nil {
+			payload, _ := p.Short.TLV(smpp.TagMessagePayload)
+			f.Add(p.Short.ESMClass, p.Short.DataCoding, p.Short.Body, payload)
+		}
+	}
 	f.Fuzz(func(t *testing.T, esm, coding byte, body, payload []byte) {
 		m := mo(string(body))
 		m.ESMClass, m.DataCoding, m.TLVs = esm, coding, []bridge.TLV{{Tag: 0x0424, Value: payload}}

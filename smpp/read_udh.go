@@ -16,12 +16,19 @@ const (
 	lengthConcat16       = 4
 	lengthShift          = 1
 	lengthElementHeading = 2
+	elementPorts8        = 0x04
+	elementPorts16       = 0x05
+	lengthPorts8         = 2
+	lengthPorts16        = 4
 )
 
 // header is what a user data header says about the text behind it.
 type header struct {
+	length int // in octets, its own length octet included; 0 where there is none
 	concat bridge.Concat
 	tables nationalTables
+	ported bool // it is for the program at a port
+	port   int
 }
 
 // parseHeader reads the information elements, without the length octet before them. An
@@ -52,6 +59,10 @@ func (h *header) read(id byte, v []byte) {
 		h.tables.single = int(v[0])
 	case id == elementLockingShift && len(v) == lengthShift:
 		h.tables.locking = int(v[0])
+	case id == elementPorts8 && len(v) == lengthPorts8:
+		h.ported, h.port = true, int(v[0])
+	case id == elementPorts16 && len(v) == lengthPorts16:
+		h.ported, h.port = true, int(binary.BigEndian.Uint16(v))
 	}
 }
 

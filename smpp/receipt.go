@@ -59,6 +59,14 @@ var statWords = map[string]bridge.ReceiptState{
 // the SMSC's own tables list. A time without zone is taken as UTC. A word that nobody
 // knows is [bridge.ReceiptUnknown]. The error wraps [ErrReceipt].
 func ParseReceipt(m bridge.MO) (bridge.Receipt, error) {
+	r := parseReceipt(m)
+	if len(r.Candidates) == 0 {
+		return bridge.Receipt{}, fmt.Errorf("%w (esm_class 0x%02X, from the account %q)", ErrReceipt, m.ESMClass, m.Account)
+	}
+	return r, nil
+}
+
+func parseReceipt(m bridge.MO) bridge.Receipt {
 	fields := receiptFields(receiptText(messageBody(m)))
 	var tlvID string
 	if v, ok := findTLV(m.TLVs, TagReceiptedMessageID); ok {
@@ -70,9 +78,6 @@ func ParseReceipt(m bridge.MO) (bridge.Receipt, error) {
 		Code:       receiptCode(firstWord(fields["err"]), m.TLVs),
 		At:         receiptTime(fields["done"]),
 	}
-	if len(r.Candidates) == 0 {
-		return bridge.Receipt{}, fmt.Errorf("%w (esm_class 0x%02X, from the account %q)", ErrReceipt, m.ESMClass, m.Account)
-	}
 	if state, ok := statWords[statKey(fields["stat"])]; ok {
 		r.State = state
 	}
@@ -81,15 +86,7 @@ func ParseReceipt(m bridge.MO) (bridge.Receipt, error) {
 			r.State = state
 		}
 	}
-	return r, nil
-}
-
-// isReceipt: esm_class says so, or both parameters are there that only a receipt has.
-// receipted_message_id alone proves nothing: some SMSCs put it into every MO.
-func isReceipt(m bridge.MO) bool {
-	_, hasState := findTLV(m.TLVs, TagMessageState)
-	_, hasID := findTLV(m.TLVs, TagReceiptedMessageID)
-	return m.IsReceipt() || hasState && hasID
+	return r
 }
 
 // receiptText reads the text whatever data_coding says: SMSCs write receipts in ASCII

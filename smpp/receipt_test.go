@@ -211,6 +211,12 @@ func TestCandidateIDs(t *testing.T) {
 
 func FuzzParseReceipt(f *testing.F) {
 	f.Add("id:1 stat:DELIVRD err:000 text:", []byte("77\x00"))
+	for _, v := range vectors(f) {
+		if p, err := smpp.Decode(v.octets); err == nil && p.Short != nil {
+			id, _ := p.Short.TLV(smpp.TagReceiptedMessageID)
+			f.Add(string(p.Short.Body), id)
+		}
+	}
 	f.Fuzz(func(t *testing.T, body string, id []byte) {
 		m := bridge.MO{ESMClass: receiptClass, Body: []byte(body), TLVs: []bridge.TLV{{Tag: 0x001E, Value: id}}}
 		if r, err := smpp.ParseReceipt(m); err == nil && (len(r.Candidates) == 0 || len(r.Candidates) > 64) {

@@ -2,10 +2,14 @@ package smpp
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"unicode/utf16"
-	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+
+	"smsbridge/bridge"
 )
 
 // Data codings that this room writes (SMPP 3.4, 5.2.19).
@@ -22,12 +26,9 @@ const ESMUDH byte = 0x40
 // them in one octet (3GPP TS 23.040, 9.2.3.24.1).
 const MaxSegments = 255
 
-// What fits into one short message of 140 octets (3GPP TS 23.040, 9.2.3.24): 160
-// septets or 70 UTF-16 units, less what the header of 6 octets takes.
-const (
-	septetsAlone, septetsJoined = 160, 153
-	unitsAlone, unitsJoined     = 70, 67
-)
+// octetsOfText is what fits into one short message, its header included (3GPP TS
+// 23.040, 9.2.3.16): 160 septets or 70 UTF-16 units.
+const octetsOfText = 140
 
 // Errors of [Split], [Count] and so of a Carrier's Segments. People read them, so they
 // do not begin with the name of this room.
@@ -38,30 +39,35 @@ var (
 	ErrTooLong = errors.New("the text is too long")
 )
 
-// Segment is one short message of a text: what goes into esm_class, data_coding and
-// short_message. Body has 1 to 160 octets and begins with the user data header where
-// ESMClass has [ESMUDH].
+// Segment is one short message of a text: what goes into esm_class, data_coding,
+// short_message and the optional parameters. Body begins with the user data header where
+// ESMClass has [ESMUDH]; it has 1 to 160 octets, or none where TLVs has message_payload.
 type Segment struct {
 	ESMClass   byte
 	DataCoding byte
 	Body       []byte
+	TLVs       []bridge.TLV
 }
 
 // SplitOptions are the choices of [Split].
 type SplitOptions struct {
-	// Ref joins the segments of one message; see [RefOf].
-	Ref byte
+	// Ref joins the segments of one message; see [RefOf]. LongUDH8 has room for its lower
+	// octet only.
+	Ref uint16
 	// Max is the most segments allowed, 1 to 255; 0 means 255 ([MaxSegments]).
 	Max int
+	// Text is how the account wants its texts.
+	Text TextConfig
 }
 
-// Split makes the segments of text: GSM 7-bit with its extension table where it has
-// every character, and otherwise UCS-2. One segment carries 160 septets or 70 units
-// of UTF-16; each of several carries 153 or 67 and a concatenation header with an
-// 8-bit reference. An escape sequence or a surrogate pair is never split. An empty
-// text has no segments. The error wraps [ErrText] or [ErrTooLong].
+// Split makes the segments of text. A text that fits into 160 septets or 70 units of
+// UTF-16 is one segment; the others are joined as opt.Text.Long says, with room for the
+// header in each. With LongPayload there is one Segment, and the SMSC makes several of
+// it. An escape sequence or a surrogate pair is never split, nor is what a person sees
+// as one character, where that takes no more segments. An empty text has no segments.
+// The error wraps [ErrText], [ErrCharacters] or [ErrTooLong].
 func Split(text string, opt SplitOptions) ([]Segment, error) {
-	c, err := encode(text)
+	c, err := encode(text, opt.Text)
 	if err != nil || c.length() == 0 {
 		return nil, err
 	}
@@ -74,23 +80,33 @@ func Split(text string, opt SplitOptions) ([]Segment, error) {
 		return nil, fmt.Errorf("%w: it needs %d SMS and at most %d are allowed; shorten it or send it in parts", ErrTooLong, len(ends), limit)
 	}
 	if len(ends) == 1 {
-		return []Segment{{DataCoding: c.coding, Body: c.octets}}, nil
+		return []Segment{c.segment(c.octets, nil)}, nil
+	}
+	if opt.Text.Long == LongPayload {
+		s := c.segment(c.octets, nil)
+		s.TLVs, s.Body = []bridge.TLV{{Tag: TagMessagePayload, Value: s.Body}}, nil
+		return []Segment{s}, nil
 	}
 	segments := make([]Segment, len(ends))
 	start := 0
 	for i, end := range ends {
-		// Length of the header; information element 0x00, its length, reference, total, part.
-		body := append(make([]byte, 0, 6+end-start), 5, 0x00, 3, opt.Ref, byte(len(ends)), byte(i+1))
-		segments[i] = Segment{ESMClass: ESMUDH, DataCoding: c.coding, Body: append(body, c.octets[start:end]...)}
+		total, part := byte(len(ends)), byte(i+1)
+		segments[i] = c.segment(c.octets[start:end], opt.Text.Long.element(opt.Ref, total, part))
+		if opt.Text.Long == LongSAR {
+			segments[i].TLVs = []bridge.TLV{
+				{Tag: TagSARRefNum, Value: binary.BigEndian.AppendUint16(nil, opt.Ref)},
+				{Tag: TagSARTotalSegments, Value: []byte{total}}, {Tag: TagSARSegmentSeqnum, Value: []byte{part}},
+			}
+		}
 		start = end
 	}
 	return segments, nil
 }
 
-// Count tells how many segments Split would make of text if it had no limit; 0 for an
-// empty text. The error wraps [ErrText].
-func Count(text string) (int, error) {
-	c, err := encode(text)
+// Count tells how many short messages text takes as cfg has it sent; 0 for an empty
+// text. There is no limit. The error wraps [ErrText] or [ErrCharacters].
+func Count(text string, cfg TextConfig) (int, error) {
+	c, err := encode(text, cfg)
 	if err != nil || c.length() == 0 {
 		return 0, err
 	}
@@ -100,47 +116,118 @@ func Count(text string) (int, error) {
 // RefOf gives the concatenation reference of a message: a function of its id, so that
 // a part that is submitted again after a restart joins the parts sent before. A phone
 // takes two messages for one only if their references agree, they come from the same
-// Number, have equally many parts and arrive mixed: 1 chance in 256 for two long
-// messages that are under way to one phone at the same time, which the order within a
-// conversation rules out for a single conversation.
-func RefOf(id string) byte {
-	return sha256.Sum256([]byte(id))[0]
+// Number, have equally many parts and arrive mixed: 1 chance in 256, or in 65536, for two
+// long messages that are under way to one phone at the same time, which the order within
+// a conversation rules out for a single conversation.
+func RefOf(id string) uint16 {
+	sum := sha256.Sum256([]byte(id))
+	return binary.BigEndian.Uint16(sum[:])
 }
 
-// coded is a text in the alphabet that it goes out in.
-type coded struct {
-	coding byte
-	octets []byte
-	unit   int // octets of a character: 1, or 2 for UTF-16
+// element is the information element that joins segments (3GPP TS 23.040, 9.2.3.24.1
+// and 9.2.3.24.8).
+func (m LongMode) element(ref uint16, total, part byte) []byte {
+	switch m {
+	case LongSAR, LongPayload:
+		return nil
+	case LongUDH16:
+		return []byte{elementConcat16, lengthConcat16, byte(ref >> 8), byte(ref), total, part}
+	default:
+		return []byte{elementConcat8, lengthConcat8, byte(ref), total, part}
+	}
 }
 
-func encode(text string) (coded, error) {
-	if !utf8.ValidString(text) {
-		return coded{}, ErrText
+// elementLength is what joining takes in the header. An SMSC makes a header of the
+// sar_ parameters, with a reference of 16 bits like theirs, and one of 8 bits for
+// message_payload.
+func (m LongMode) elementLength() int {
+	if m == LongUDH16 || m == LongSAR {
+		return lengthElementHeading + lengthConcat16
 	}
-	if octets, ok := encodeGSM7(text); ok {
-		return coded{CodingDefault, octets, 1}, nil
+	return lengthElementHeading + lengthConcat8
+}
+
+// segment writes a part of the text as the account takes it, behind its header.
+func (c coded) segment(octets, join []byte) Segment {
+	s := Segment{DataCoding: c.coding}
+	var header []byte
+	if n := len(join) + len(c.elements); n > 0 {
+		s.ESMClass = ESMUDH
+		header = append(append([]byte{byte(n)}, join...), c.elements...)
 	}
-	return coded{CodingUCS2, encodeUTF16(text), 2}, nil
+	if c.coding == CodingDefault {
+		switch c.cfg.Alphabet {
+		case AlphabetGSM7Packed:
+			octets = pack(octets, fillBits(len(header)))
+		case AlphabetLatin1, AlphabetASCII:
+			octets = latin1(octets)
+		}
+	}
+	s.Body = append(header, octets...)
+	return s
+}
+
+// latin1 writes septets of GSM 7-bit, all of whose characters Latin-1 has, in Latin-1.
+func latin1(septets []byte) []byte {
+	octets := make([]byte, 0, len(septets))
+	for _, r := range decodeGSM7(septets, nationalTables{}) {
+		octets = append(octets, byte(r))
+	}
+	return octets
 }
 
 // length is in septets or in units of UTF-16.
 func (c coded) length() int { return len(c.octets) / c.unit }
 
+// room is how many characters fit beside a header with elements of so many octets.
+func (c coded) room(elements int) int {
+	octets := octetsOfText
+	if elements > 0 {
+		octets -= 1 + elements
+	}
+	if c.unit == 1 {
+		return octets * 8 / 7
+	}
+	return octets / c.unit
+}
+
+// rooms are the characters of a segment that is alone, and of each of several.
+func (c coded) rooms() (alone, joined int) {
+	return c.room(len(c.elements)), c.room(len(c.elements) + c.cfg.Long.elementLength())
+}
+
 // ends are the offsets in octets at which the segments end.
 func (c coded) ends() []int {
-	alone, joined := septetsAlone, septetsJoined
-	if c.coding == CodingUCS2 {
-		alone, joined = unitsAlone, unitsJoined
-	}
+	alone, joined := c.rooms()
 	if c.length() <= alone {
 		return []int{len(c.octets)}
 	}
-	ends := make([]int, 0, c.length()/joined+1)
+	ends := c.cut(joined, func(int) bool { return false })
+	if c.coding != CodingUCS2 {
+		return ends
+	}
+	inside := c.insideClusters()
+	if kept := c.cut(joined, func(at int) bool { return inside[at/c.unit] }); len(kept) == len(ends) {
+		return kept
+	}
+	return ends
+}
+
+// cut ends each segment after at most so many characters, before a place that avoid
+// refuses if there is another.
+func (c coded) cut(characters int, avoid func(at int) bool) []int {
+	ends := make([]int, 0, c.length()/characters+1)
 	for start := 0; start < len(c.octets); {
-		end := min(start+joined*c.unit, len(c.octets))
-		if end < len(c.octets) && c.openEnded(end) {
+		last := min(start+characters*c.unit, len(c.octets))
+		if last < len(c.octets) && c.openEnded(last) {
+			last -= c.unit
+		}
+		end := last
+		for end > start && end < len(c.octets) && avoid(end) {
 			end -= c.unit
+		}
+		if end == start {
+			end = last // one cluster fills the segment
 		}
 		ends = append(ends, end)
 		start = end
@@ -157,15 +244,21 @@ func (c coded) openEnded(end int) bool {
 	return c.octets[end-1] == escape
 }
 
-func encodeUTF16(text string) []byte {
-	octets := make([]byte, 0, 2*len(text))
-	for _, r := range text {
-		if r <= 0xFFFF {
-			octets = append(octets, byte(r>>8), byte(r))
-			continue
+// insideClusters tells of each unit of UTF-16 whether it goes on with what a person sees
+// as one character (Unicode Standard Annex 29): a flag, a family, a letter with its marks.
+func (c coded) insideClusters() []bool {
+	inside := make([]bool, 0, c.length())
+	rest, state := c.text, -1
+	for rest != "" {
+		var cluster string
+		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		first := len(inside)
+		for _, r := range cluster {
+			for range utf16.RuneLen(r) {
+				inside = append(inside, true)
+			}
 		}
-		high, low := utf16.EncodeRune(r)
-		octets = append(octets, byte(high>>8), byte(high), byte(low>>8), byte(low))
+		inside[first] = false
 	}
-	return octets
+	return inside
 }

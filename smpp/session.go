@@ -40,6 +40,8 @@ var (
 	ErrPeerUnbound = errors.New("smpp: the peer unbound")
 	// ErrSilent: nothing came for so long that the peer is taken for dead.
 	ErrSilent = errors.New("smpp: the peer is silent and does not answer enquire_link")
+	// ErrDeaf: the peer sends, and answers nothing, enquire_link neither.
+	ErrDeaf = errors.New("smpp: the peer sends but answers nothing, not even enquire_link")
 
 	errResponseTimeout = errors.New("the response timed out")
 )
@@ -133,10 +135,13 @@ type Session struct {
 	unbinding bool // no request may follow
 	final     bool // the last PDU was written
 	pending   map[uint32]*request
+	deadlines deadlines
+	answers   uint64 // how many responses have come
+	doubting  bool   // an enquire_link asks whether the peer reads at all
 	last      uint32 // the last sequence_number given
 	queue     []outgoing
 	serving   int
-	order     map[string]chan struct{}
+	order     map[addressPair]chan struct{}
 	quiet     chan struct{} // closed when nothing is in flight; nil while nobody waits
 	lastRead  time.Time
 }
@@ -149,7 +154,7 @@ func NewSession(conn net.Conn, cfg SessionConfig) *Session {
 		conn: conn, cfg: cfg,
 		done: make(chan struct{}), closing: make(chan struct{}), wake: make(chan struct{}, 1),
 		window: make(chan struct{}, cfg.Window), tokens: make(chan struct{}, cfg.MaxHandlers),
-		pending: make(map[uint32]*request), order: make(map[string]chan struct{}),
+		pending: make(map[uint32]*request), order: make(map[addressPair]chan struct{}),
 		lastRead: time.Now(),
 	}
 }
@@ -158,7 +163,7 @@ func NewSession(conn net.Conn, cfg SessionConfig) *Session {
 // handlers included, are gone and every request of ours has its outcome. It must be
 // called once. It returns nil after Close, Unbind and Drain, ctx.Err() where ctx
 // ended it, at once and without unbind, and otherwise what went wrong:
-// ErrPeerUnbound, ErrSilent, a [*FrameError] or an error of the connection.
+// ErrPeerUnbound, ErrSilent, ErrDeaf, a [*FrameError] or an error of the connection.
 func (s *Session) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

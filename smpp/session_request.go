@@ -15,11 +15,16 @@ const maxSequence uint32 = 0x7FFFFFFF
 type request struct {
 	answer   Command // that answers it; zero where nothing does
 	sequence uint32
-	begun    bool // the writer has it, or had it
-	timer    *time.Timer
+	begun    bool   // the writer has it, or had it
+	answers  uint64 // how many responses had come when it was begun
+	last     bool   // it asks whether the peer reads at all: without an answer the Session ends
 	done     chan struct{}
 	resp     *PDU
 	err      error
+
+	// Its place among the overdue-to-be; see [deadlines].
+	deadline   time.Time
+	prev, next *request
 }
 
 // Slot is room in the window for one request at a time. It must be released.
@@ -158,18 +163,22 @@ func (s *Session) await(ctx context.Context, r *request) (*PDU, error) {
 
 // enqueue gives the request its sequence_number and hands it to the writer.
 func (s *Session) enqueue(command Command, frame []byte) (*request, error) {
-	r := &request{answer: command.Response(), done: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended || s.unbinding {
 		return nil, fmt.Errorf("%w: %s: %w", ErrNotWritten, command, ErrSessionClosed)
 	}
 	s.unbinding = command == Unbind
+	return s.enqueueLocked(command, frame), nil
+}
+
+func (s *Session) enqueueLocked(command Command, frame []byte) *request {
+	r := &request{answer: command.Response(), done: make(chan struct{})}
 	r.sequence = s.nextLocked()
 	setSequence(frame, r.sequence)
 	s.pending[r.sequence] = r
 	s.pushLocked(outgoing{frame: frame, request: r})
-	return r, nil
+	return r
 }
 
 func (s *Session) nextLocked() uint32 {
@@ -215,9 +224,6 @@ func (s *Session) completeLocked(r *request, resp *PDU, err error) {
 	if r.isDone() {
 		return
 	}
-	if r.timer != nil {
-		r.timer.Stop()
-	}
 	r.resp, r.err = resp, err
 	s.forgetLocked(r)
 	close(r.done)
@@ -228,6 +234,7 @@ func (s *Session) completeLocked(r *request, resp *PDU, err error) {
 func (s *Session) forgetLocked(r *request) {
 	if r.answer != 0 {
 		delete(s.pending, r.sequence)
+		s.deadlines.remove(r)
 	}
 	s.settleLocked()
 }
@@ -239,17 +246,6 @@ func (s *Session) failLocked(r *request, why error) {
 		outcome = ErrUnknown
 	}
 	s.completeLocked(r, nil, fmt.Errorf("%w: %s: %w", outcome, r.answer.Request(), why))
-}
-
-// expire is called when the response to r is overdue.
-func (s *Session) expire(r *request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r.isDone() {
-		return
-	}
-	s.cfg.Counters.ResponseTimeouts.Add(1)
-	s.failLocked(r, fmt.Errorf("%w after %s", errResponseTimeout, s.cfg.ResponseTimeout))
 }
 
 // failQueuedLocked ends the requests that the writer has not begun.
@@ -277,5 +273,8 @@ func (s *Session) failAll() {
 	s.failQueuedLocked(why)
 	for _, r := range s.pending {
 		s.failLocked(r, why)
+	}
+	if s.deadlines.timer != nil {
+		s.deadlines.timer.Stop()
 	}
 }

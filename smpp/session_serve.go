@@ -16,8 +16,10 @@ import (
 func (s *Session) readLoop(ctx context.Context) error {
 	r := bufio.NewReaderSize(s.conn, 16<<10)
 	for {
-		if err := s.extendRead(); err != nil {
-			return fmt.Errorf("smpp: read: %w", err)
+		if !hasFrame(r) {
+			if err := s.extendRead(); err != nil {
+				return fmt.Errorf("smpp: read: %w", err)
+			}
 		}
 		frame, err := readFrame(r, s.cfg.MaxPDU)
 		if err != nil {
@@ -133,6 +135,8 @@ func (s *Session) refuse(p *PDU, why *DecodeError) {
 // answers any.
 func (s *Session) answered(p *PDU) {
 	s.mu.Lock()
+	s.answers++
+	s.doubting = false
 	r, ok := s.pending[p.Sequence]
 	if ok && r.begun && (r.answer == p.Command || p.Command == GenericNack) {
 		s.completeLocked(r, p, nil)
@@ -151,13 +155,16 @@ func (s *Session) answered(p *PDU) {
 	event.Msg("answer to nothing that was asked")
 }
 
+// addressPair is what texts must have in common for their order to matter.
+type addressPair struct{ source, destination string }
+
 // dispatch serves p in a goroutine, behind the request before it with the same
 // addresses: two texts of one person must not overtake each other.
 func (s *Session) dispatch(ctx context.Context, p *PDU) {
-	var key string
+	var key addressPair
 	var before, done chan struct{}
 	if p.Short != nil {
-		key = p.Short.Source.Addr + "\x00" + p.Short.Destination.Addr
+		key = addressPair{p.Short.Source.Addr, p.Short.Destination.Addr}
 		done = make(chan struct{})
 	}
 	s.mu.Lock()
@@ -184,7 +191,7 @@ func (s *Session) dispatch(ctx context.Context, p *PDU) {
 	})
 }
 
-func (s *Session) served(key string, done chan struct{}) {
+func (s *Session) served(key addressPair, done chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.serving--

@@ -66,6 +66,7 @@ func TestStrayAnswers(t *testing.T) {
 	asked := p.expect(smpp.SubmitSM)
 	got := receive(t, first, "the timeout")
 	wantErr(t, got.err, smpp.ErrUnknown)
+	p.send(p.expect(smpp.EnquireLink).Answer(smpp.StatusOK)) // for nothing at all was answered
 	p.send(answerWithID(asked, "late"))
 	p.send(&smpp.PDU{Command: smpp.SubmitSMResp, Sequence: 4711})
 	p.send(&smpp.PDU{Command: smpp.GenericNack, Status: smpp.StatusSysErr})

@@ -2,6 +2,7 @@ package smpp
 
 import (
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -47,6 +48,9 @@ func (s *Session) writeLoop() error {
 		case <-s.done:
 			return nil
 		}
+		// Whoever is about to ask does so before the write, not after it: one write for
+		// many costs hardly more than one for one.
+		runtime.Gosched()
 		for {
 			batch = s.take(batch[:0])
 			if len(batch) == 0 {
@@ -71,6 +75,7 @@ func (s *Session) take(batch []outgoing) []outgoing {
 	if s.ended {
 		return batch
 	}
+	now := time.Now()
 	size, n := 0, 0
 	for n < len(s.queue) && (n == 0 || size+len(s.queue[n].frame) <= maxBatch) {
 		out := s.queue[n]
@@ -80,7 +85,8 @@ func (s *Session) take(batch []outgoing) []outgoing {
 		if r := out.request; r != nil {
 			r.begun = true
 			if r.answer != 0 {
-				r.timer = time.AfterFunc(s.cfg.ResponseTimeout, func() { s.expire(r) })
+				r.answers = s.answers
+				s.awaitLocked(r, now)
 			}
 		}
 		if out.last {

@@ -1,6 +1,12 @@
 package smpp
 
-import "smsbridge/bridge"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"smsbridge/bridge"
+)
 
 // Class is what an answer to submit_sm asks us to do.
 type Class uint8
@@ -19,6 +25,33 @@ const (
 	// same submit may be taken later.
 	ClassLink
 )
+
+// classNames are how an operator of the bridge writes the classes.
+var classNames = map[Class]string{
+	ClassPermanent: "permanent", ClassOK: "ok", ClassTemporary: "temporary", ClassThrottle: "throttle", ClassLink: "link",
+}
+
+func (c Class) String() string { return classNames[c] }
+
+// ParseClass reads permanent, temporary, throttle or link.
+func ParseClass(text string) (Class, error) {
+	for c, name := range classNames {
+		if name == text && c != ClassOK {
+			return c, nil
+		}
+	}
+	return 0, fmt.Errorf("must be permanent, temporary, throttle or link, got %q", text)
+}
+
+// StatusRule is what an account means by a status, where it differs from the default or
+// has a code of its own.
+type StatusRule struct {
+	Class Class
+	// Name is how its operator calls the code; empty means the specification's name.
+	Name string
+	// Words tell the sender in plain words; empty means ours.
+	Words string
+}
 
 // statusClasses are the defaults, by what SMSCs commonly mean. They differ, so that
 // LinkConfig.Statuses overrides them by account.
@@ -74,11 +107,22 @@ var statusWords = map[Status]string{
 
 // ClassOf gives the class of a status: that of overrides where it has one, else the
 // default.
-func ClassOf(s Status, overrides map[Status]Class) Class {
-	if c, ok := overrides[s]; ok {
-		return c
+func ClassOf(s Status, overrides map[Status]StatusRule) Class { return ruleOf(s, overrides).Class }
+
+// ruleOf gives all that is known of a status, with the name and the words of overrides
+// before ours. Name is empty for a code that has none.
+func ruleOf(s Status, overrides map[Status]StatusRule) StatusRule {
+	rule, ok := overrides[s]
+	if !ok {
+		rule.Class = statusClasses[s]
 	}
-	return statusClasses[s]
+	if rule.Name == "" {
+		rule.Name = statusNames[s]
+	}
+	if rule.Words == "" {
+		rule.Words = statusWords[s]
+	}
+	return rule
 }
 
 // outcome is how a submit that was answered with a status of class c ended.
@@ -95,15 +139,38 @@ func (c Class) outcome() bridge.Outcome {
 	}
 }
 
+// otherWords are for a status of which nothing more is known.
+var otherWords = map[Class]string{
+	ClassPermanent: "the operator refused the message",
+	ClassTemporary: "the operator refused the message for now",
+	ClassThrottle:  "the operator asks us to send more slowly",
+	ClassLink:      "the connection to the operator is not ready",
+}
+
 // detail says in plain words what the operator answered, with the code for whoever
 // has to look it up.
-func (s Status) detail() string {
-	words, ok := statusWords[s]
-	if !ok {
-		words = "the operator refused the message"
+func (r StatusRule) detail(s Status) string {
+	words := r.Words
+	if words == "" {
+		words = otherWords[r.Class]
 	}
-	if name, named := statusNames[s]; named {
-		return words + " (" + name + ", " + s.hex() + ")"
+	if r.Name != "" {
+		return words + " (" + r.Name + ", " + s.hex() + ")"
 	}
 	return words + " with code " + s.hex()
+}
+
+// ParseStatus reads a command_status by its name, as ESME_RTHROTTLED, or by its number,
+// as 0x58 or 88.
+func ParseStatus(text string) (Status, error) {
+	for s, name := range statusNames {
+		if strings.EqualFold(name, text) {
+			return s, nil
+		}
+	}
+	n, err := strconv.ParseUint(text, 0, 32)
+	if err != nil {
+		return 0, fmt.Errorf("must be a command_status by name or number, such as ESME_RTHROTTLED or 0x58, got %q", text)
+	}
+	return Status(n), nil
 }

@@ -1,9 +1,9 @@
 package smpp
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -13,43 +13,44 @@ import (
 
 // submit submits the segments of sub that are not done, one after the other: no
 // segment may be written once one before it was not accepted.
-func (l *Link) submit(ctx context.Context, slot *Slot, sub bridge.Submission, segments []Segment) bridge.Result {
+func (l *Link) submit(ctx context.Context, g grant, sub bridge.Submission, segments []Segment) bridge.Result {
 	r := bridge.Result{
 		Link: l.cfg.Name, Account: l.cfg.Account, Total: len(segments),
-		SMSCIDs: slices.Clone(sub.Done),
+		SMSCIDs: slices.Clone(sub.Done), NoReceipts: l.cfg.Fields.NoReceipts,
 	}
 	for i := len(sub.Done); i < len(segments); i++ {
-		if err := l.waitRate(ctx); err != nil {
-			return notWritten(r, err)
-		}
-		if i == len(sub.Done) && sub.Attempt != nil {
-			if err := sub.Attempt(ctx, l.cfg.Name, l.cfg.Account); err != nil {
-				return notWritten(r, err)
+		if i == len(sub.Done) {
+			if sub.Attempt != nil {
+				if err := sub.Attempt(ctx, l.cfg.Name, l.cfg.Account); err != nil {
+					g.permit.giveBack()
+					return notWritten(r, err)
+				}
 			}
+		} else if next, err := l.queue.wait(ctx, l.continued, rankContinued); err != nil {
+			return notWritten(r, err)
+		} else {
+			g.permit = next.permit
 		}
-		sent := time.Now()
-		answer, err := slot.Send(ctx, l.submitSM(sub, segments[i]))
+		g.permit.sent = time.Now()
+		answer, err := g.slot.Send(ctx, l.submitSM(sub, segments[i], i))
 		if err != nil {
+			g.permit.giveBack()
 			return failed(r, err)
 		}
-		class := ClassOf(answer.Status, l.cfg.Statuses)
-		l.noteAnswer(class, sent)
-		if class != ClassOK {
-			return refused(r, answer.Status, class)
+		rule := ruleOf(answer.Status, l.cfg.Statuses)
+		l.noteAnswer(rule.Class, g.permit)
+		if rule.Class != ClassOK {
+			return refused(r, answer.Status, rule)
 		}
 		l.tally.segments.Add(1)
-		r.SMSCIDs = append(r.SMSCIDs, answer.MessageID)
+		id := answer.MessageID
+		if l.cfg.Fields.ConstantIDs {
+			id = ""
+		}
+		r.SMSCIDs = append(r.SMSCIDs, id)
 	}
 	r.Outcome = bridge.OutcomeSent
 	return r
-}
-
-// waitRate waits for the operator's limit, which counts segments.
-func (l *Link) waitRate(ctx context.Context) error {
-	if l.limiter == nil {
-		return ctx.Err()
-	}
-	return l.limiter.Wait(ctx)
 }
 
 func notWritten(r bridge.Result, err error) bridge.Result {
@@ -73,32 +74,16 @@ func failed(r bridge.Result, err error) bridge.Result {
 	return r
 }
 
-func refused(r bridge.Result, status Status, class Class) bridge.Result {
-	r.Outcome = class.outcome()
-	r.Status, r.StatusName = uint32(status), status.String()
-	r.Detail = status.detail()
+func refused(r bridge.Result, status Status, rule StatusRule) bridge.Result {
+	r.Outcome = rule.Class.outcome()
+	r.Status, r.StatusName = uint32(status), cmp.Or(rule.Name, status.String())
+	r.Detail = rule.detail(status)
 	r.Err = &StatusError{Command: SubmitSM, Status: status}
 	return r
 }
 
 // npiISDN is the numbering plan of E.164 (SMPP 3.4, 5.2.6).
 const npiISDN = 1
-
-// registeredDelivery asks for a receipt of the final outcome (SMPP 3.4, 5.2.17).
-const registeredDelivery byte = 1
-
-func (l *Link) submitSM(sub bridge.Submission, segment Segment) *PDU {
-	return &PDU{Command: SubmitSM, Short: &Short{
-		ServiceType:        l.cfg.ServiceType,
-		Source:             sourceAddress(sub.Number),
-		Destination:        bridge.Address{TON: tonInternational, NPI: npiISDN, Addr: sub.Phone.Digits()},
-		ESMClass:           segment.ESMClass,
-		Validity:           absoluteTime(sub.ExpiresAt),
-		RegisteredDelivery: registeredDelivery,
-		DataCoding:         segment.DataCoding,
-		Body:               segment.Body,
-	}}
-}
 
 // sourceAddress spells a Number as most SMSCs want it; many refuse a leading plus. The
 // zero Number leaves the choice of sender to the SMSC (SMPP 3.4, 5.2.8).
@@ -113,15 +98,4 @@ func sourceAddress(n addressing.Number) bridge.Address {
 	default:
 		return bridge.Address{}
 	}
-}
-
-// absoluteTime writes a time as YYMMDDhhmmsstnnp in UTC (SMPP 3.4, 7.1.1); the zero
-// time is the SMSC's default validity.
-func absoluteTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	const tenth = int(100 * time.Millisecond)
-	t = t.UTC()
-	return fmt.Sprintf("%s%d00+", t.Format("060102150405"), t.Nanosecond()/tenth)
 }

@@ -18,20 +18,21 @@ type Alphabet string
 
 // The alphabets of data_coding 0 that are met.
 const (
-	AlphabetGSM7   Alphabet = "gsm7"   // GSM 7-bit, unpacked: one septet an octet
-	AlphabetLatin1 Alphabet = "latin1" // ISO-8859-1
-	AlphabetASCII  Alphabet = "ascii"
+	AlphabetGSM7       Alphabet = "gsm7"        // GSM 7-bit, unpacked: one septet an octet
+	AlphabetGSM7Packed Alphabet = "gsm7-packed" // GSM 7-bit, eight septets in seven octets
+	AlphabetLatin1     Alphabet = "latin1"      // ISO-8859-1
+	AlphabetASCII      Alphabet = "ascii"
 )
 
-// ParseAlphabet reads gsm7, latin1 or ascii; empty means gsm7.
+// ParseAlphabet reads gsm7, gsm7-packed, latin1 or ascii; empty means gsm7.
 func ParseAlphabet(s string) (Alphabet, error) {
 	switch a := Alphabet(strings.ToLower(s)); a {
 	case "":
 		return AlphabetGSM7, nil
-	case AlphabetGSM7, AlphabetLatin1, AlphabetASCII:
+	case AlphabetGSM7, AlphabetGSM7Packed, AlphabetLatin1, AlphabetASCII:
 		return a, nil
 	default:
-		return "", fmt.Errorf("smpp: %q is not an alphabet for data_coding 0: use gsm7, latin1 or ascii", s)
+		return "", fmt.Errorf("smpp: %q is not an alphabet for data_coding 0: use gsm7, gsm7-packed, latin1 or ascii", s)
 	}
 }
 
@@ -98,9 +99,19 @@ func codingOf(dataCoding byte) charCoding {
 // the coding says default alphabet, def is meant, since an SMSC that translates it
 // does so in every coding group.
 func DecodeText(dataCoding byte, body []byte, def Alphabet) string {
-	return decodeText(dataCoding, body, def, nationalTables{})
+	return decodeText(dataCoding, septetsOf(dataCoding, body, 0, def), def, nationalTables{})
 }
 
+// septetsOf takes packed septets apart, where that is what body has; other octets it
+// returns as they are.
+func septetsOf(dataCoding byte, body []byte, header int, def Alphabet) []byte {
+	if def == AlphabetGSM7Packed && codingOf(dataCoding) == codingDefault {
+		return unpack(body, fillBits(header))
+	}
+	return body
+}
+
+// decodeText reads octets that septetsOf has been over.
 func decodeText(dataCoding byte, body []byte, def Alphabet, t nationalTables) string {
 	switch codingOf(dataCoding) {
 	case codingASCII:

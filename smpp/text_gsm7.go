@@ -20,23 +20,32 @@ var (
 	gsmExtDecode = charset.DefaultExtDecoder()
 )
 
-// encodeGSM7 gives the septets of text, one an octet, and false where the default
-// alphabet and its extension lack a character.
-func encodeGSM7(text string) ([]byte, bool) {
+// encodeSeptets gives the septets of text, one an octet, and false where the tables
+// lack a character.
+func encodeSeptets(text string, set, ext charset.Encoder) ([]byte, bool) {
 	octets := make([]byte, 0, len(text))
 	for _, r := range text {
-		if r == rune(escape) {
-			return nil, false // the table has the escape, but as a character it means nothing
-		}
-		if g, ok := gsmEncode[r]; ok {
+		if g, ok := set[r]; ok && g != escape {
 			octets = append(octets, g)
-		} else if g, ok := gsmExtEncode[r]; ok {
+		} else if g, ok := ext[r]; ok {
 			octets = append(octets, escape, g)
 		} else {
-			return nil, false
+			return nil, false // the escape itself too: as a character it means nothing
 		}
 	}
 	return octets, true
+}
+
+// encodeGSM7 is encodeSeptets with the default alphabet and its extension.
+func encodeGSM7(text string) ([]byte, bool) { return encodeSeptets(text, gsmEncode, gsmExtEncode) }
+
+// inGSM7 tells whether the default alphabet or its extension has r.
+func inGSM7(r rune) bool {
+	if g, ok := gsmEncode[r]; ok {
+		return g != escape
+	}
+	_, ok := gsmExtEncode[r]
+	return ok
 }
 
 // nationalTables are the languages of a message's shift tables; 0 is the default

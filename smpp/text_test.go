@@ -2,6 +2,7 @@ package smpp_test
 
 import (
 	"testing"
+	"unicode/utf8"
 
 	"smsbridge/smpp"
 )
@@ -71,7 +72,17 @@ func TestParseAlphabet(t *testing.T) {
 func FuzzDecodeText(f *testing.F) {
 	f.Add(byte(0), []byte("a\x1b"))
 	f.Add(byte(8), []byte{0xd8, 0x3d})
+	for _, v := range vectors(f) {
+		if p, err := smpp.Decode(v.octets); err == nil && p.Short != nil {
+			f.Add(p.Short.DataCoding, p.Short.Body)
+		}
+	}
 	f.Fuzz(func(t *testing.T, coding byte, body []byte) {
+		for _, alphabet := range []smpp.Alphabet{smpp.AlphabetGSM7Packed, smpp.AlphabetLatin1, smpp.AlphabetASCII} {
+			if got := smpp.DecodeText(coding, body, alphabet); !utf8.ValidString(got) {
+				t.Errorf("% x under %#x and %s is %q", body, coding, alphabet, got)
+			}
+		}
 		if got := smpp.DecodeText(coding, body, ""); len(body) >= 2 && got == "" && coding != 0x0A {
 			t.Errorf("% x under %#x was lost", body, coding)
 		}

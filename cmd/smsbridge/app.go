@@ -58,7 +58,7 @@ func newApp(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_ *ap
 	}
 	a.hub, err = bridge.New(hubConfig(cfg, log, networks), bridge.Ports{
 		Queue: a.store, Journal: a.store, Archive: a.store, Parts: a.store, Marks: a.store,
-		Carrier: a.links, Reader: newReader(cfg), Book: book,
+		Carrier: a.links, Sessions: a.links, Reader: newReader(cfg), Book: book,
 	})
 	if err != nil {
 		return nil, err
@@ -84,13 +84,23 @@ func (a *app) newLinks() (*smpp.Links, error) {
 	store := func(ctx context.Context, m bridge.MO) error { return a.hub.StoreMO(ctx, m) }
 	var links []*smpp.Link
 	for _, s := range a.cfg.SMSCs {
-		link, err := smpp.NewLink(linkConfig(s, a.cfg.DrainTimeout, a.log, store))
+		for _, c := range poolConfigs(linkConfig(s, a.cfg.DrainTimeout, a.log, store), s.Binds) {
+			link, err := smpp.NewLink(c)
+			if err != nil {
+				return nil, err
+			}
+			links = append(links, link)
+		}
+	}
+	cfg := smpp.LinksConfig{Links: links, Routes: routeConfigs(a.cfg), MaxSegments: a.cfg.MT.MaxSegments}
+	if p := a.cfg.Portability; p != nil {
+		lookup, err := smpp.NewPortability(portabilityConfig(p, a.log))
 		if err != nil {
 			return nil, err
 		}
-		links = append(links, link)
+		cfg.Operator = lookup.Operator
 	}
-	return smpp.NewLinks(smpp.LinksConfig{Links: links, MaxSegments: a.cfg.MT.MaxSegments})
+	return smpp.NewLinks(cfg)
 }
 
 func (a *app) openWeb(ctx context.Context) error {
@@ -142,6 +152,7 @@ func (a *app) run(ctx context.Context) error {
 	workers.run("mo", func(ctx context.Context) error { return a.store.RunMO(ctx, a.hub.DispatchMO) })
 	workers.run("out", func(ctx context.Context) error { return a.store.RunOUT(ctx, a.hub.DispatchOUT) })
 	workers.run("parts", a.hub.RunParts)
+	workers.run("overdue", func(ctx context.Context) error { return a.hub.RunOverdue(ctx, a.store) })
 	if a.webListener != nil {
 		intake.run("web", a.web.Run)
 	}

@@ -59,18 +59,62 @@ func hubConfig(cfg *configs.Config, log zerolog.Logger, networks map[string]brid
 }
 
 func linkConfig(s configs.SMSC, drain time.Duration, log zerolog.Logger, store func(context.Context, bridge.MO) error) smpp.LinkConfig {
-	return smpp.LinkConfig{
-		Name: s.Name, Account: s.Account, Addr: s.Address, TLS: s.TLS, Bind: smpp.BindMode(s.Bind),
+	text := s.Text
+	text.Alphabet = smpp.Alphabet(s.DefaultAlphabet)
+	c := smpp.LinkConfig{
+		Name: s.Name, Pool: s.Name, Account: s.Account, Addr: s.Address, TLS: s.TLS, Bind: smpp.BindMode(s.Bind),
 		SystemID: s.SystemID, Password: s.Password.Reveal(), SystemType: s.SystemType, Window: s.Window, Rate: s.Rate,
 		ResponseTimeout: s.ResponseTimeout, EnquireInterval: s.EnquireInterval, DrainTimeout: drain / 2,
-		Store: store, Logger: room(log, "smpp"),
+		AddressRange: s.AddressRange, Version: versions[s.Version], LocalAddr: s.BindAddress, Statuses: s.Statuses,
+		Text: text, Fields: s.Fields, Store: store, Logger: room(log, "smpp"),
 	}
+	if s.Outbind != nil {
+		c.Outbind = &smpp.OutbindConfig{Listen: s.Outbind.Listen, SystemID: s.Outbind.SystemID, Password: s.Outbind.Password.Reveal()}
+	}
+	return c
+}
+
+var versions = map[configs.Version]byte{
+	configs.Version33: smpp.Version33, configs.Version34: smpp.Version34, configs.Version50: smpp.Version50,
+}
+
+// poolConfigs are the links of one entry of the file: itself, or main-1, main-2 and so on.
+func poolConfigs(c smpp.LinkConfig, binds int) []smpp.LinkConfig {
+	if binds <= 1 {
+		return []smpp.LinkConfig{c}
+	}
+	all := make([]smpp.LinkConfig, binds)
+	for i := range all {
+		all[i] = c
+		all[i].Name = fmt.Sprintf("%s-%d", c.Pool, i+1)
+	}
+	return all
+}
+
+func routeConfigs(cfg *configs.Config) []smpp.Route {
+	var all []smpp.Route
+	for _, r := range cfg.Routes {
+		route := smpp.Route{Prefix: r.Prefix, Operators: r.Operators, Networks: r.Networks, Handles: r.Handles}
+		for _, t := range r.Targets {
+			route.Targets = append(route.Targets, smpp.Target{Name: t.Name, Weight: t.Weight})
+		}
+		all = append(all, route)
+	}
+	return all
+}
+
+func portabilityConfig(p *configs.Portability, log zerolog.Logger) smpp.PortabilityConfig {
+	c := smpp.PortabilityConfig{URL: p.URL, Field: p.Field, Timeout: p.Timeout, TTL: p.Keep, MaxEntries: p.Max, Logger: room(log, "smpp")}
+	if !p.Token.IsZero() {
+		c.Authorization = "Bearer " + p.Token.Reveal()
+	}
+	return c
 }
 
 func newReader(cfg *configs.Config) *smpp.Reader {
 	r := &smpp.Reader{Region: cfg.Numbers.Region, Accounts: make(map[string]smpp.ReadConfig)}
 	for _, s := range cfg.SMSCs {
-		r.Accounts[s.Account] = smpp.ReadConfig{Alphabet: smpp.Alphabet(s.DefaultAlphabet), Country: s.CountryCode}
+		r.Accounts[s.Account] = smpp.ReadConfig{Alphabet: smpp.Alphabet(s.DefaultAlphabet), Country: s.CountryCode, ConstantIDs: s.Fields.ConstantIDs}
 	}
 	return r
 }

@@ -144,7 +144,9 @@ type operator struct {
 	ids int
 }
 
-func (o *operator) Segments(text string) (int, error) { return (len(text) + 159) / 160, nil }
+func (o *operator) Estimate(text string) (bridge.Estimate, error) {
+	return bridge.Estimate{Encoding: "gsm7", Segments: (len(text) + 159) / 160}, nil
+}
 
 func (o *operator) Submit(ctx context.Context, s bridge.Submission) bridge.Result {
 	if err := s.Attempt(ctx, "link", "account"); err != nil {

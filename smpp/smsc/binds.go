@@ -56,8 +56,8 @@ func (b *binds) own(number, account string) {
 
 // receiver gives a bind that receives for the account, in turn, and what tells of the
 // next new bind. An empty account means the one that owns number, or any where nobody
-// does. It gives nil while there is no such bind.
-func (b *binds) receiver(account, number string) (*smpp.Session, <-chan struct{}) {
+// does. It is not the bind not if there is another, and nil while there is none.
+func (b *binds) receiver(account, number string, not *smpp.Session) (*smpp.Session, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if account == "" {
@@ -75,13 +75,16 @@ func (b *binds) receiver(account, number string) (*smpp.Session, <-chan struct{}
 		return nil, b.changed
 	}
 	b.turn++
+	if all[b.turn%len(all)] == not {
+		b.turn++
+	}
 	return all[b.turn%len(all)], b.changed
 }
 
 // wait blocks until there is a bind that receives for the account, or ctx ends.
-func (b *binds) wait(ctx context.Context, account, number string) (*smpp.Session, <-chan struct{}, error) {
+func (b *binds) wait(ctx context.Context, account, number string, not *smpp.Session) (*smpp.Session, <-chan struct{}, error) {
 	for {
-		s, changed := b.receiver(account, number)
+		s, changed := b.receiver(account, number, not)
 		if s != nil {
 			return s, changed, nil
 		}

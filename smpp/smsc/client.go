@@ -3,6 +3,7 @@ package smsc
 import (
 	"context"
 	"sync"
+	"time"
 
 	"smsbridge/smpp"
 )
@@ -10,6 +11,7 @@ import (
 // client is one connection: it serves what the client asks.
 type client struct {
 	server *Server
+	wire   *wire
 
 	mu        sync.Mutex
 	account   string
@@ -35,18 +37,28 @@ func (c *client) ServeSMPP(ctx context.Context, session *smpp.Session, p *smpp.P
 		if !allowed {
 			return p.Answer(smpp.StatusInvBndSts)
 		}
-		return c.server.submit(ctx, account, p)
+		return c.server.submit(ctx, account, session, c.wire, p)
 	default:
 		return p.Answer(smpp.StatusInvCmdID)
 	}
 }
 
-// bind lets a client in. It writes the answer itself, so that no deliver_sm is before it.
+// earlyDeliver is how long the answer to a bind waits for a deliver_sm to be before it,
+// if that is the fault to play.
+const earlyDeliver = 200 * time.Millisecond
+
+// bind lets a client in. It writes the answer itself, so that no deliver_sm is before
+// it, unless that is the fault to play.
 func (c *client) bind(ctx context.Context, session *smpp.Session, p *smpp.PDU, transmits, receives bool) *smpp.PDU {
 	cfg := c.server.cfg
+	play := c.server.faults.bind(c.wire)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case play.silent:
+		return nil
+	case play.refuse != smpp.StatusOK:
+		return p.Answer(play.refuse)
 	case c.bound:
 		return p.Answer(smpp.StatusAlyBnd)
 	case cfg.SystemID != "" && p.Bind.SystemID != cfg.SystemID:
@@ -56,15 +68,29 @@ func (c *client) bind(ctx context.Context, session *smpp.Session, p *smpp.PDU, t
 	}
 	answer := p.Answer(smpp.StatusOK)
 	answer.SystemID = "smsbridge"
+	c.account, c.bound, c.transmits = p.Bind.SystemID, true, transmits
+	if play.deliverFirst && receives {
+		c.receive(session)
+		if sleep(ctx, earlyDeliver, c.wire.spoke) != nil {
+			return nil
+		}
+	}
 	if err := session.Write(ctx, answer); err != nil {
 		return nil // the connection is gone
 	}
-	c.account, c.bound, c.transmits, c.receives = p.Bind.SystemID, true, transmits, receives
 	if receives {
-		c.server.binds.add(c.account, session)
+		c.receive(session)
 	}
 	c.server.log.Info().Str("system_id", c.account).Stringer("command", p.Command).Msg("a client bound")
 	return nil
+}
+
+// receive lets the session have deliver_sm. The caller holds the lock.
+func (c *client) receive(session *smpp.Session) {
+	if !c.receives {
+		c.receives = true
+		c.server.binds.add(c.account, session)
+	}
 }
 
 // gone forgets a connection that has ended.

@@ -33,6 +33,10 @@ const (
 //	POST /phones/{msisdn}/messages    {"to","text"}: the phone writes; 202
 //	GET  /events                      server-sent events, one for each message, new or changed
 //	GET  /magic                       the magic numbers
+//	GET  /faults                      all faults, and which are on
+//	PUT  /faults/{name}               {"count","seconds","after"}, all optional: switches it on; POST does the same
+//	DELETE /faults/{name}             switches it off; without a name all of them
+//	GET  /ca.pem                      who vouches for the server, where it speaks TLS
 //
 // Errors are application/problem+json (RFC 9457). It has no sign-in: serve it on a
 // loopback address, or behind one that has. Requests that a browser sends from another
@@ -44,6 +48,12 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /phones/{msisdn}/messages", s.postMessage)
 	mux.HandleFunc("GET /events", s.getEvents)
 	mux.HandleFunc("GET /magic", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, Magic()) })
+	mux.HandleFunc("GET /faults", s.getFaults)
+	mux.HandleFunc("PUT /faults/{name}", s.putFault)
+	mux.HandleFunc("POST /faults/{name}", s.putFault)
+	mux.HandleFunc("DELETE /faults/{name}", s.deleteFault)
+	mux.HandleFunc("DELETE /faults", s.deleteFaults)
+	mux.HandleFunc("GET /ca.pem", s.getCA)
 	if pages, err := fs.Sub(static, "static"); err == nil {
 		mux.Handle("GET /", http.FileServerFS(pages))
 	}
@@ -54,6 +64,17 @@ func (s *Server) Handler() http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		guarded.ServeHTTP(w, r)
 	})
+}
+
+func (s *Server) getCA(w http.ResponseWriter, _ *http.Request) {
+	if s.tls == nil {
+		s.problem(w, http.StatusNotFound, "This SMSC speaks plain TCP, so nobody vouches for it.")
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	if _, err := w.Write(s.CA()); err != nil {
+		s.log.Debug().Err(err).Msg("an HTTP client went away before its answer")
+	}
 }
 
 func (s *Server) getPhones(w http.ResponseWriter, _ *http.Request) {

@@ -8,9 +8,8 @@ import (
 	"smsbridge/smpp"
 )
 
-// Fault is one magic number: what happens to a submit to a destination that ends in
-// Suffix.
-type Fault struct {
+// MagicNumber shows one fault: that of a submit to a destination that ends in Suffix.
+type MagicNumber struct {
 	Suffix string `json:"suffix"`
 	Name   string `json:"name"`
 	Text   string `json:"text"`
@@ -20,19 +19,24 @@ type Fault struct {
 
 // play is how a fault differs from a submit that goes well.
 type play struct {
-	busy     smpp.Status // refuse with it for a while
-	refuse   smpp.Status // refuse with it always
-	silent   bool
-	late     bool
-	lost     string // stat of the receipt, if the phone does not get it
-	receipts int    // how many; 1 where nothing else is said
-	early    bool   // the receipt goes before the response
-	hex      bool   // its id is in the other base
+	busy      smpp.Status // refuse with it for a while
+	refuse    smpp.Status // refuse with it always
+	nack      bool        // refuse with generic_nack
+	nameless  bool        // the generic_nack has no sequence_number
+	silent    bool        // no answer, and the phone gets nothing
+	mute      bool        // no answer, though the phone gets it
+	late      bool
+	lost      string // stat of the receipt, if the phone does not get it
+	receipts  int    // how many; 1 where nothing else is said
+	early     bool   // the receipt goes before the response
+	hex       bool   // its id is in the other base
+	stranger  bool   // a receipt of something else goes first
+	elsewhere bool   // the receipt goes over another bind, if there is one
 }
 
 // Magic lists the magic numbers.
-func Magic() []Fault {
-	return []Fault{
+func Magic() []MagicNumber {
+	return []MagicNumber{
 		{"00429", "throttled", "Throttled (ESME_RTHROTTLED) for a few seconds, then accepted.", play{busy: smpp.StatusThrottled, receipts: 1}},
 		{"00503", "queue full", "The queue is full (ESME_RMSGQFUL) for a few seconds, then it is accepted.", play{busy: smpp.StatusMsgQFul, receipts: 1}},
 		{"00500", "system error", "System error (ESME_RSYSERR) for a few seconds, then accepted.", play{busy: smpp.StatusSysErr, receipts: 1}},
@@ -51,20 +55,20 @@ func Magic() []Fault {
 // maxBusy bounds how many magic numbers are remembered as busy.
 const maxBusy = 1000
 
-// faults finds what to play, and remembers which numbers are busy until when.
-type faults struct {
-	list []Fault
+// magic finds what to play, and remembers which numbers are busy until when.
+type magic struct {
+	list []MagicNumber
 	last time.Duration // how long a busy number stays so
 
 	mu    sync.Mutex
 	until map[string]time.Time
 }
 
-func newFaults(busyFor time.Duration) *faults {
-	return &faults{list: Magic(), last: busyFor, until: make(map[string]time.Time)}
+func newMagic(busyFor time.Duration) *magic {
+	return &magic{list: Magic(), last: busyFor, until: make(map[string]time.Time)}
 }
 
-func (f *faults) of(digits string) play {
+func (f *magic) of(digits string) play {
 	for _, m := range f.list {
 		if strings.HasSuffix(digits, m.Suffix) {
 			return m.play
@@ -75,7 +79,7 @@ func (f *faults) of(digits string) play {
 
 // busy tells whether the number refuses now. Its busy time begins with the first
 // submit, and begins anew where nothing came for ten times as long.
-func (f *faults) busy(digits string, now time.Time) bool {
+func (f *magic) busy(digits string, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	until, known := f.until[digits]

@@ -16,11 +16,12 @@ var ErrBusy = errors.New("too many messages wait for a client to take them; bind
 
 // item is one deliver_sm on its way to a client.
 type item struct {
-	due     time.Time  // not before
-	account string     // whom it is for; empty: whose number it goes to
-	to      string     // digits of that number
-	receipt *receipt   // what it is made from, if it is a receipt
-	short   smpp.Short // the deliver_sm
+	due     time.Time     // not before
+	account string        // whom it is for; empty: whose number it goes to
+	to      string        // digits of that number
+	not     *smpp.Session // goes over another bind than this, if there is one
+	receipt *receipt      // what it is made from, if it is a receipt
+	short   smpp.Short    // the deliver_sm
 	done    func(taken bool)
 }
 
@@ -118,7 +119,7 @@ func (o *outbox) send(ctx context.Context, it *item) (taken bool, err error) {
 		return false, err
 	}
 	for pause := o.minPause; ; pause = min(2*pause, o.maxPause) {
-		session, rebound, err := o.binds.wait(ctx, it.account, it.to)
+		session, rebound, err := o.binds.wait(ctx, it.account, it.to, it.not)
 		if err != nil {
 			return false, err
 		}

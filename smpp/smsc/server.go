@@ -42,6 +42,9 @@ type Config struct {
 	// across restarts; empty keeps nothing. It is written within a second of a change
 	// and at the end, so a crash may lose the last second.
 	StatePath string
+	// TLSNames are host names and IP addresses. Where there are some the port speaks TLS
+	// only, with a certificate for them that [Server.CA] vouches for.
+	TLSNames []string
 	// Session tunes the connections; its Handler and Logger are not used.
 	Session smpp.SessionConfig
 	Logger  zerolog.Logger
@@ -76,7 +79,9 @@ type Server struct {
 	cfg      Config
 	log      zerolog.Logger
 	listener net.Listener
+	magic    *magic
 	faults   *faults
+	tls      *authority // nil: plain TCP
 	phones   *phones
 	binds    *binds
 	outbox   *outbox
@@ -95,7 +100,7 @@ func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, log: cfg.Logger,
-		faults: newFaults(cfg.BusyFor), binds: newBinds(), events: newEvents(),
+		magic: newMagic(cfg.BusyFor), faults: newFaults(), binds: newBinds(), events: newEvents(),
 		dirty: make(chan struct{}, 1), sessions: make(map[*smpp.Session]struct{}),
 	}
 	s.phones = newPhones(cfg.MaxPhones, cfg.MaxMessages, s.events.publish)
@@ -107,6 +112,12 @@ func New(cfg Config) (*Server, error) {
 	s.nextID.Store(uint64(time.Now().UnixMilli()) << 16)
 	if err := s.load(); err != nil {
 		return nil, err
+	}
+	if len(cfg.TLSNames) > 0 {
+		var err error
+		if s.tls, err = newAuthority(cfg.TLSNames); err != nil {
+			return nil, fmt.Errorf("smsc: cannot make a certificate: %w", err)
+		}
 	}
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", cfg.Addr)
 	if err != nil {
@@ -176,11 +187,12 @@ func (s *Server) accept(ctx, live context.Context, connections *sync.WaitGroup) 
 }
 
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
-	c := &client{server: s}
+	w := s.wire(conn)
+	c := &client{server: s, wire: w}
 	cfg := s.cfg.Session
 	cfg.Handler = c
 	cfg.Logger = s.log
-	session := smpp.NewSession(conn, cfg)
+	session := smpp.NewSession(w, cfg)
 	s.track(session, true)
 	defer s.track(session, false)
 	defer c.gone(session)

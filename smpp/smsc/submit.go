@@ -17,19 +17,22 @@ import (
 const earlyWait = 5 * time.Second
 
 // submit plays one submit_sm or data_sm; nil where nobody is to answer.
-func (s *Server) submit(ctx context.Context, account string, p *smpp.PDU) *smpp.PDU {
+func (s *Server) submit(ctx context.Context, account string, session *smpp.Session, w *wire, p *smpp.PDU) *smpp.PDU {
 	now := time.Now()
 	phone, ok := phoneOf(p.Short.Destination)
 	if !ok {
 		return p.Answer(smpp.StatusInvDstAdr)
 	}
-	play := s.faults.of(phone.Digits())
+	play := s.magic.of(phone.Digits())
+	s.faults.submit(w, &play)
 	switch {
 	case play.silent:
 		return nil
+	case play.nack:
+		return nack(ctx, session, p, play.nameless)
 	case play.refuse != smpp.StatusOK:
 		return p.Answer(play.refuse)
-	case play.busy != smpp.StatusOK && s.faults.busy(phone.Digits(), now):
+	case play.busy != smpp.StatusOK && s.magic.busy(phone.Digits(), now):
 		return p.Answer(play.busy)
 	}
 	s.binds.own(digitsOf(p.Short.Source.Addr), account)
@@ -37,6 +40,11 @@ func (s *Server) submit(ctx context.Context, account string, p *smpp.PDU) *smpp.
 	id := s.nextID.Add(1)
 	answer.MessageID = strconv.FormatUint(id, 10)
 	receipts := s.receiptsFor(account, id, phone, p.Short, play, now)
+	if play.elsewhere {
+		for _, r := range receipts {
+			r.not = session
+		}
+	}
 	var taken chan struct{}
 	if play.early && len(receipts) > 0 {
 		taken = make(chan struct{})
@@ -53,10 +61,26 @@ func (s *Server) submit(ctx context.Context, account string, p *smpp.PDU) *smpp.
 	return s.hold(ctx, play, taken, answer)
 }
 
+// nack refuses p as if it had not been understood (SMPP 3.4, 4.3). Where it cannot even
+// say what it refuses, its sequence_number is null.
+func nack(ctx context.Context, session *smpp.Session, p *smpp.PDU, nameless bool) *smpp.PDU {
+	answer := &smpp.PDU{Command: smpp.GenericNack, Status: smpp.StatusInvCmdID, Sequence: p.Sequence}
+	if !nameless {
+		return answer
+	}
+	answer.Sequence = 0
+	if err := session.Write(ctx, answer); err != nil {
+		return nil // the connection is gone
+	}
+	return nil
+}
+
 // hold gives the answer when the fault says so.
 func (s *Server) hold(ctx context.Context, play play, taken <-chan struct{}, answer *smpp.PDU) *smpp.PDU {
 	wait := time.Duration(0)
 	switch {
+	case play.mute:
+		return nil
 	case play.late:
 		wait = s.cfg.LateAfter
 	case taken != nil:
@@ -86,9 +110,14 @@ func (s *Server) receiptsFor(account string, id uint64, phone addressing.MSISDN,
 	if !wantsReceipt(short.RegisteredDelivery, r.Stat) {
 		return nil
 	}
-	items := make([]*item, play.receipts)
-	for i := range items {
-		items[i] = r.item()
+	var items []*item
+	if play.stranger {
+		other := r
+		other.ID ^= 1 << 63 // nobody was ever given it
+		items = append(items, other.item())
+	}
+	for range play.receipts {
+		items = append(items, r.item())
 	}
 	return items
 }
