@@ -44,10 +44,14 @@ func (h *Hub) match(ctx context.Context, m MO, short Short) error {
 		if errors.Is(err, ErrConflict) {
 			continue
 		}
-		if err == nil && short.Receipt.ByPhone {
-			err = h.unwait(ctx, m.Account, short, ref)
+		if err != nil {
+			return err
 		}
-		return err
+		h.stats.receipt(true)
+		if short.Receipt.ByPhone {
+			return h.unwait(ctx, m.Account, short, ref)
+		}
+		return nil
 	}
 }
 
