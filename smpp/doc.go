@@ -11,16 +11,22 @@
 //     ([ErrNotWritten]), or unknown ([ErrUnknown]): written, and no answer came. What
 //     the peer asks goes to a [Handler], in order for each pair of addresses.
 //   - A [Link] keeps one configured bind up: dial, bind, run a Session, back off, bind
-//     again. What it receives is stored first and answered then. When the SMSC
-//     throttles it, it pauses.
-//   - [Links] carries a text over the first link that can take it: bound, not paused,
-//     with room in its window. Who waits longest goes first, and what was throttled
-//     goes before all.
+//     again; where the SMSC drops each bind at once, rarely ([LinkQuarantined]). What it
+//     receives is stored first and answered then. The SMSC may call in its place
+//     ([OutbindConfig]).
+//   - An account is what links share: its rate, and its pause while the SMSC throttles.
+//     After a pause one submit goes out alone, then the others, slower for a while; the
+//     numbers are in pause.go.
+//   - [Links] carries a text over a link of its [Route]: bound, with room in its window, the
+//     account neither paused nor at its rate. What was throttled goes first, then what has
+//     begun, then who waits longest. [Portability] tells a route by the operator.
 //   - [Split] makes the segments of a text; [Reader] reads texts and receipts.
 //
 // A malformed body, an unknown command or a stray answer is counted, logged once and
 // answered as SMPP says, and the Session lives on. Only a command_length that cannot
 // be true ends it: nobody can tell where the next PDU begins.
 //
-// Of the library go-smpp only the codec is used, and only this room knows it.
+// Of the library go-smpp only the codec is used, and only this room knows it. What goes
+// over a link all the time is read and written by hand, octet for octet like the
+// library's, at a fraction of its cost (docs/benchmarks.md).
 package smpp

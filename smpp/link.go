@@ -122,7 +122,7 @@ func (l *Link) connect(ctx context.Context) (bound time.Duration, err error) {
 	}
 	if err != nil {
 		_ = s.Close() // never fails
-		if end := <-ended; end != nil && errors.Is(err, ErrUnknown) {
+		if end := <-ended; end != nil && (errors.Is(err, ErrUnknown) || errors.Is(err, ErrSessionClosed)) {
 			err = fmt.Errorf("smpp: bind: %w", end)
 		}
 		return 0, err

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"io"
 	"math/big"
 	"net"
 	"net/netip"
@@ -272,12 +273,19 @@ func TestLinkOverTLSWithOwnAuthority(t *testing.T) {
 				Certificates: []tls.Certificate{ours.issue(t, "smsc.example.net", x509.ExtKeyUsageServerAuth)},
 				ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: ours.pool(), MinVersion: tls.VersionTLS12,
 			}
-			conn := tls.Server(acceptPeer(t, l).conn, server)
+			raw := acceptPeer(t, l).conn.(*net.TCPConn)
+			conn := tls.Server(raw, server)
 			if test.reason != "" {
 				if err := conn.HandshakeContext(testContext(t)); err == nil {
 					t.Error("the handshake succeeded")
 				}
-				conn.Close()
+				// Closing at once would reset the connection, for the bind is there unread, and
+				// destroy the alert that says why.
+				if err := raw.CloseWrite(); err != nil {
+					t.Error(err)
+				}
+				_, _ = io.Copy(io.Discard, raw) // to whatever end
+				raw.Close()
 				eventually(t, link.Changed, func() bool { return strings.Contains(link.State().LastError, test.reason) }, test.reason)
 				return
 			}

@@ -29,11 +29,13 @@ type ServeCmd struct {
 
 // DemoCmd is `smsbridge demo`.
 type DemoCmd struct {
-	Data     string `default:"smsbridge-demo-data" placeholder:"DIR" help:"Where the demo keeps its messages."`
-	Addr     string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the page is served; port 0 picks a free one."`
-	OpsAddr  string `name:"ops-addr" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Where health, metrics and the answers to queue and lookup are served; port 0 picks a free one."`
-	SMSCOnly bool   `name:"smsc-only" help:"Only the simulated SMSC and its phones, to test other software against."`
-	SMSCAddr string `name:"smsc-addr" default:"127.0.0.1:2775" placeholder:"HOST:PORT" help:"Where the simulated SMSC speaks SMPP; port 0 picks a free one."`
+	Data     string   `default:"smsbridge-demo-data" placeholder:"DIR" help:"Where the demo keeps its messages."`
+	Addr     string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the page is served; port 0 picks a free one."`
+	OpsAddr  string   `name:"ops-addr" default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"Where health, metrics and the answers to queue and lookup are served; port 0 picks a free one."`
+	SMSCOnly bool     `name:"smsc-only" help:"Only the simulated SMSC and its phones, to test other software against."`
+	Faults   []string `name:"fault" sep:"none" placeholder:"NAME[:count=N,seconds=N,after=N]" help:"A fault that the simulated SMSC plays from the start, such as throttled:seconds=30; may be given several times. GET /faults at the page (under /phone in the full demo) lists them and switches them."`
+	SMSCTLS  string   `name:"smsc-tls" placeholder:"FILE" help:"The simulated SMSC speaks TLS; FILE gets the certificate of who vouches for it."`
+	SMSCAddr string   `name:"smsc-addr" default:"127.0.0.1:2775" placeholder:"HOST:PORT" help:"Where the simulated SMSC speaks SMPP; port 0 picks a free one."`
 }
 
 // stdio is what a command reads and writes.

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -74,10 +77,7 @@ func (c *DemoCmd) open(ctx context.Context, log zerolog.Logger) (_ *demo, err er
 			err = errors.Join(err, d.close())
 		}
 	}()
-	d.smsc, err = smsc.New(smsc.Config{
-		Addr: freeAddr(ctx, c.SMSCAddr), StatePath: filepath.Join(c.Data, "phones.json"), Logger: room(log, "smsc"),
-	})
-	if err != nil {
+	if d.smsc, err = c.openSMSC(ctx, log); err != nil {
 		return nil, err
 	}
 	d.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", freeAddr(ctx, c.Addr))
@@ -89,11 +89,53 @@ func (c *DemoCmd) open(ctx context.Context, log zerolog.Logger) (_ *demo, err er
 		return d, nil
 	}
 	cfg := demoConfig(c.Data, freeAddr(ctx, c.OpsAddr), d.smsc.Addr())
+	if ca := d.smsc.CA(); ca != nil {
+		cfg.SMSCs[0].TLS = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
+		cfg.SMSCs[0].TLS.RootCAs.AppendCertsFromPEM(ca)
+	}
 	if d.app, err = newApp(ctx, cfg, log); err != nil {
 		return nil, err
 	}
 	d.handler, err = d.pages()
 	return d, err
+}
+
+// openSMSC makes the simulated SMSC with the faults that it is to have from the start.
+func (c *DemoCmd) openSMSC(ctx context.Context, log zerolog.Logger) (*smsc.Server, error) {
+	cfg := smsc.Config{Addr: freeAddr(ctx, c.SMSCAddr), StatePath: filepath.Join(c.Data, "phones.json"), Logger: room(log, "smsc")}
+	if c.SMSCTLS != "" {
+		cfg.TLSNames = []string{"localhost", "127.0.0.1", "::1"}
+		if host, _, err := net.SplitHostPort(c.SMSCAddr); err == nil && host != "" {
+			cfg.TLSNames = append(cfg.TLSNames, host)
+		}
+	}
+	s, err := smsc.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.prepare(s); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (c *DemoCmd) prepare(s *smsc.Server) error {
+	for _, text := range c.Faults {
+		name, params, err := smsc.ParseFault(text)
+		if err == nil {
+			err = s.SwitchOn(name, params)
+		}
+		if err != nil {
+			return fmt.Errorf("--fault: %w", err)
+		}
+	}
+	if c.SMSCTLS == "" {
+		return nil
+	}
+	if err := os.WriteFile(c.SMSCTLS, s.CA(), 0o644); err != nil {
+		return fmt.Errorf("--smsc-tls: the certificate cannot be stored; choose another file: %w", err)
+	}
+	return nil
 }
 
 // demoConfig is the configuration of the demo: everything on this machine, and users

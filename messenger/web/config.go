@@ -18,6 +18,8 @@ import (
 // *[bridge.RefusalError] where it refuses.
 type Hub interface {
 	Accept(ctx context.Context, r bridge.Request) (bridge.Story, error)
+	// Estimate tells what a text would take.
+	Estimate(ctx context.Context, text string) (bridge.Estimate, error)
 }
 
 // Stories tells what became of a message; an error that wraps [bridge.ErrNotFound]

@@ -28,6 +28,7 @@ func (s *Server) routes() []route {
 		{"GET", "/api/v1/session", s.signedIn(s.showSession)},
 		{"DELETE", "/api/v1/session", s.signOut},
 		{"POST", "/api/v1/messages", s.signedIn(s.postMessage)},
+		{"POST", "/api/v1/estimate", s.signedIn(s.postEstimate)},
 		{"GET", "/api/v1/messages/{id}", s.signedIn(s.getMessage)},
 		{"GET", "/api/v1/conversations", s.signedIn(s.getConversations)},
 		{"GET", "/api/v1/conversations/{phone}/messages", s.signedIn(s.getMessages)},

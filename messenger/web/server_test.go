@@ -24,6 +24,10 @@ type nowhere struct{}
 
 var errNowhere = errors.New("the store is away")
 
+func (nowhere) Estimate(context.Context, string) (bridge.Estimate, error) {
+	return bridge.Estimate{}, errNowhere
+}
+
 func (nowhere) Accept(context.Context, bridge.Request) (bridge.Story, error) {
 	panic("a defect")
 }

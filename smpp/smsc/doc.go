@@ -29,4 +29,25 @@
 //
 // So +33612300429 is throttled for a while. [Magic] lists them for programs, and
 // GET /magic for people.
+//
+// # Faults
+//
+// A fault strikes whoever is connected, whatever the number. It is switched while the
+// server runs, by [Server.SwitchOn] or PUT /faults/{name}, for so many strikes or
+// seconds, and on each connection only after so many PDUs ([Params]).
+//
+//	connecting   black-hole, tls-wrong-name, bind-silent, bind-refused, already-bound,
+//	             wrong-password, deliver-before-bind
+//	submits      throttled, queue-full, system-error, not-bound, no-answer, answer-lost,
+//	             late-answer, nack, nack-nameless, out-of-order
+//	receipts     receipt-early, receipt-twice, receipt-elsewhere, receipt-stranger,
+//	             receipt-base
+//	deliver_sm   deliver-twice, deliver-same-sequence
+//	octets       unknown-command, length-short, length-long, length-huge, cut-off, trickle
+//	connections  unbind, unbind-abrupt, unbind-silent, stops-reading, half-open, reset
+//
+// A fault is one line of a table: a hook at one of the points where a connection is
+// accepted, a bind or a submit is played, or a PDU or octets pass the wire beneath the
+// session, which plays by the rules and never knows. GET /faults says what each does and
+// what is on.
 package smsc

@@ -151,6 +151,7 @@ func (w *wire) passes(p pdu) bool {
 	switch {
 	case p.command() == smpp.SubmitSM:
 		w.asked.Store(p.sequence())
+	case p.command() == smpp.EnquireLinkResp: // to one of the session's own, whatever its number
 	case p.command().IsResponse() && w.renames.Load():
 		w.mu.Lock()
 		own, renamed := w.renamed[p.sequence()]
