@@ -15,6 +15,7 @@ func TestVerdict(t *testing.T) {
 		after    time.Duration
 		state    State
 		reason   Reason
+		because  Reason // of the result
 	}{
 		{name: "sent", outcome: OutcomeSent, want: stepSent},
 		{name: "never written", outcome: OutcomeNotWritten, want: stepAgain},
@@ -23,6 +24,7 @@ func TestVerdict(t *testing.T) {
 		{name: "third refusal for now", outcome: OutcomeTemporary, attempts: 2, want: stepLater, after: time.Minute},
 		{name: "the last step repeats", outcome: OutcomeTemporary, attempts: 99, want: stepLater, after: time.Hour},
 		{name: "refused for good", outcome: OutcomePermanent, want: stepEnd, state: Failed, reason: ReasonRejected},
+		{name: "no route", outcome: OutcomePermanent, because: ReasonUnroutable, want: stepEnd, state: Failed, reason: ReasonUnroutable},
 		{name: "unknown", outcome: OutcomeUnknown, want: stepEnd, state: Unknown, reason: ReasonUncertain},
 		{name: "unknown, resend", outcome: OutcomeUnknown, resend: true, want: stepLater, after: 5 * time.Second},
 	}
@@ -30,7 +32,7 @@ func TestVerdict(t *testing.T) {
 	for _, tt := range tests {
 		seen[tt.outcome] = true
 		t.Run(tt.name, func(t *testing.T) {
-			d := verdict(Result{Outcome: tt.outcome, Detail: "The operator is busy"}, tt.attempts, tt.resend)
+			d := verdict(Result{Outcome: tt.outcome, Detail: "The operator is busy", Reason: tt.because}, tt.attempts, tt.resend)
 			if d.step != tt.want || d.after != tt.after || d.state != tt.state || d.reason != tt.reason {
 				t.Errorf("verdict = %+v", d)
 			}

@@ -224,3 +224,38 @@ func FuzzParseReceipt(f *testing.F) {
 		}
 	})
 }
+
+// Where an account's ids say nothing, a receipt is read by its phone and our reference.
+func TestReceiptByPhone(t *testing.T) {
+	r := &smpp.Reader{Region: "FR", Accounts: map[string]smpp.ReadConfig{"a": {ConstantIDs: true}}}
+	tests := []struct {
+		name string
+		tlvs []bridge.TLV
+		want *uint16
+	}{
+		{"no reference", nil, nil},
+		{"a reference", []bridge.TLV{tlv(0x0204, "\x12\x34")}, new(uint16(0x1234))},
+		{"a reference of a wrong length", []bridge.TLV{tlv(0x0204, "\x12")}, nil},
+		{"parameters only", []bridge.TLV{tlv(0x001E, "0\x00"), tlv(0x0427, "\x02")}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := mo("id:0 stat:DELIVRD")
+			m.Account, m.ESMClass, m.TLVs = "a", receiptClass, tt.tlvs
+			if len(tt.tlvs) == 2 {
+				m.ESMClass, m.Body = 0, nil
+			}
+			s, err := r.ReadMO(m)
+			if err != nil || s.Receipt == nil {
+				t.Fatalf("%+v, %v", s, err)
+			}
+			got := s.Receipt
+			if !got.ByPhone || len(got.Candidates) != 0 || got.State != bridge.ReceiptDelivered || s.Phone.String() != "+33612345678" {
+				t.Errorf("%+v of %s", got, s.Phone)
+			}
+			if (got.Reference == nil) != (tt.want == nil) || got.Reference != nil && *got.Reference != *tt.want {
+				t.Errorf("reference %v, want %v", got.Reference, tt.want)
+			}
+		})
+	}
+}
