@@ -95,7 +95,8 @@ func TestEnds(t *testing.T) {
 		{
 			"refused for now until its validity ends",
 			options{hub: bridge.Config{Validity: 17 * time.Second}},
-			[]answer{answers(bridge.OutcomeTemporary), answers(bridge.OutcomeTemporary)}, bridge.Expired, bridge.ReasonExpired,
+			[]answer{answers(bridge.OutcomeTemporary), answers(bridge.OutcomeTemporary)},
+			bridge.Expired, bridge.ReasonExpired,
 		},
 	}
 	for _, tt := range tests {

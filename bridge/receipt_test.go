@@ -208,7 +208,7 @@ func TestReceiptsAtOnce(t *testing.T) {
 	meet.Add(2)
 	tries := 0
 	r.store.mu.Lock()
-	r.store.onPutStory = func(st bridge.Story) error {
+	r.store.onPutStory = func(bridge.Story) error {
 		r.store.mu.Lock()
 		tries++
 		waits := tries <= 2

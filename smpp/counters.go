@@ -1,6 +1,10 @@
 package smpp
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/rs/zerolog"
+)
 
 // Counters count what is odd on a connection. They only grow.
 type Counters struct {
@@ -10,4 +14,13 @@ type Counters struct {
 	Malformed        atomic.Uint64 // PDUs that could not be read
 	UnknownCommands  atomic.Uint64 // requests that SMPP 3.4 does not define
 	Panics           atomic.Uint64 // handlers that panicked
+}
+
+// warnFirst is the level of what may come a thousand times: only the first is worth a
+// warning, and the rest is counted.
+func warnFirst(first bool) zerolog.Level {
+	if first {
+		return zerolog.WarnLevel
+	}
+	return zerolog.DebugLevel
 }

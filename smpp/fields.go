@@ -3,6 +3,7 @@ package smpp
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"smsbridge/bridge"
@@ -64,7 +65,7 @@ func (l *Link) submitSM(sub bridge.Submission, segment Segment, place int) *PDU 
 		RegisteredDelivery: registeredDelivery,
 		DataCoding:         segment.DataCoding,
 		Body:               segment.Body,
-		TLVs:               append(segment.TLVs[:len(segment.TLVs):len(segment.TLVs)], fields.TLVs...),
+		TLVs:               append(slices.Clip(segment.TLVs), fields.TLVs...),
 	}
 	if fields.NoReceipts {
 		s.RegisteredDelivery = 0

@@ -72,11 +72,7 @@ func (in *incoming) store(ctx context.Context, p *PDU) *PDU {
 	m := in.mo(p)
 	if err := in.link.cfg.Store(ctx, m); err != nil {
 		in.link.tally.moFailed.Add(1)
-		event := in.link.cfg.Logger.Debug()
-		if !in.link.storeFails.Swap(true) {
-			event = in.link.cfg.Logger.Warn()
-		}
-		event.Err(err).Str("message_id", m.ID).Msg("an MO was not stored; the SMSC is asked to send it again")
+		in.link.cfg.Logger.WithLevel(warnFirst(!in.link.storeFails.Swap(true))).Err(err).Str("message_id", m.ID).Msg("an MO was not stored; the SMSC is asked to send it again")
 		return p.Answer(StatusRxTAppn)
 	}
 	in.link.tally.moStored.Add(1)

@@ -140,8 +140,7 @@ func (l *Link) connect(ctx context.Context) (bound time.Duration, err error) {
 	case <-l.rebind:
 		l.dropSession()
 		l.drain(ctx, s)
-		<-ended
-		err = errNotBoundThere
+		err = errors.Join(errNotBoundThere, <-ended)
 	case <-ctx.Done():
 		l.dropSession()
 		l.drain(ctx, s)

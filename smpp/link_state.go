@@ -154,11 +154,7 @@ func (l *Link) noteAnswer(class Class, p *permit) {
 		}
 	}
 	if wait > 0 {
-		event := l.cfg.Logger.Debug()
-		if first {
-			event = l.cfg.Logger.Warn()
-		}
-		event.Dur("pause", wait).Str("account", l.cfg.Account).Float64("rate_after", l.account.rate()).
+		l.cfg.Logger.WithLevel(warnFirst(first)).Dur("pause", wait).Str("account", l.cfg.Account).Float64("rate_after", l.account.rate()).
 			Msg("the SMSC throttles us; the account pauses")
 		l.account.tellLinks()
 		time.AfterFunc(wait, l.account.tellLinks)

@@ -12,7 +12,7 @@ import (
 	"smsbridge/bridge"
 )
 
-// ErrReceipt: a message says that it is a receipt and names no message.
+// ErrReceipt tells that a message says that it is a receipt and names no message.
 var ErrReceipt = errors.New("smpp: the receipt has no message id, so it belongs to no message")
 
 // messageStates are the values of the message_state parameter (SMPP 3.4, 5.2.28, and

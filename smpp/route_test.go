@@ -218,7 +218,7 @@ func TestPortabilityAnswers(t *testing.T) {
 					t.Errorf("asked %s %s", r.Method, r.URL)
 				}
 				w.WriteHeader(test.status)
-				fmt.Fprint(w, test.answer)
+				_, _ = fmt.Fprint(w, test.answer)
 			})
 			if got := p.Operator(testContext(t), phone); got != test.want {
 				t.Errorf("got %q", got)
@@ -236,7 +236,7 @@ func TestPortabilityRemembers(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
-		fmt.Fprint(w, `{"operator": "1"}`)
+		_, _ = fmt.Fprint(w, `{"operator": "1"}`)
 	})
 	a, b, c := phone, addressing.MustParseMSISDN("+33700000001"), addressing.MustParseMSISDN("+33700000002")
 	for i, step := range []struct {

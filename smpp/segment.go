@@ -95,7 +95,8 @@ func Split(text string, opt SplitOptions) ([]Segment, error) {
 		if opt.Text.Long == LongSAR {
 			segments[i].TLVs = []bridge.TLV{
 				{Tag: TagSARRefNum, Value: binary.BigEndian.AppendUint16(nil, opt.Ref)},
-				{Tag: TagSARTotalSegments, Value: []byte{total}}, {Tag: TagSARSegmentSeqnum, Value: []byte{part}},
+				{Tag: TagSARTotalSegments, Value: []byte{total}},
+				{Tag: TagSARSegmentSeqnum, Value: []byte{part}},
 			}
 		}
 		start = end

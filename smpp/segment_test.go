@@ -92,7 +92,8 @@ func TestSplitRefuses(t *testing.T) {
 }
 
 func TestRefOf(t *testing.T) {
-	if smpp.RefOf("a") != smpp.RefOf("a") || smpp.RefOf("a") == smpp.RefOf("b") {
+	first, again := smpp.RefOf("a"), smpp.RefOf("a")
+	if first != again || first == smpp.RefOf("b") {
 		t.Error("the reference is not a function of the id")
 	}
 }

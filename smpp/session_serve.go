@@ -118,11 +118,7 @@ func (s *Session) receive(ctx context.Context, p *PDU, malformed error) bool {
 
 // refuse answers a PDU whose body cannot be read. Only the first is worth a warning.
 func (s *Session) refuse(p *PDU, why *DecodeError) {
-	event := s.cfg.Logger.Debug()
-	if s.cfg.Counters.Malformed.Add(1) == 1 {
-		event = s.cfg.Logger.Warn()
-	}
-	event.Err(why).Uint32("sequence", p.Sequence).Stringer("status", why.Status).Msg("malformed PDU refused")
+	s.cfg.Logger.WithLevel(warnFirst(s.cfg.Counters.Malformed.Add(1) == 1)).Err(why).Uint32("sequence", p.Sequence).Stringer("status", why.Status).Msg("malformed PDU refused")
 	if !p.Command.HasResponse() {
 		<-s.tokens
 		return

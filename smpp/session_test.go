@@ -185,7 +185,10 @@ func TestWindowIsNeverExceeded(t *testing.T) {
 	run(t, theirs, smpp.SessionConfig{Handler: smpp.HandlerFunc(func(_ context.Context, _ *smpp.Session, p *smpp.PDU) *smpp.PDU {
 		now := open.Add(1)
 		defer open.Add(-1)
-		for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
+		for old := most.Load(); now > old; old = most.Load() {
+			if most.CompareAndSwap(old, now) {
+				break
+			}
 		}
 		return p.Answer(smpp.StatusOK)
 	})})

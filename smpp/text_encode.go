@@ -180,7 +180,7 @@ func encodeUTF16(text string) []byte {
 	return octets
 }
 
-// ErrCharacters: the text has characters that GSM 7-bit lacks, and UCS-2 is not allowed.
+// ErrCharacters tells that the text has characters that GSM 7-bit lacks, and UCS-2 is not allowed.
 var ErrCharacters = errors.New("the text has characters that cannot be sent")
 
 // missing says which characters stand in the way; the first few, as the text has them.

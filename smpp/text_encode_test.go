@@ -171,20 +171,24 @@ func TestEstimate(t *testing.T) {
 		{"two", strings.Repeat("a", 161), smpp.TextConfig{}, bridge.Estimate{Encoding: "gsm7", Segments: 2, Units: 161, Left: 145}},
 		{"emoji that cost nothing", "Hi 😀", smpp.TextConfig{}, bridge.Estimate{Encoding: "ucs2", Segments: 1, Units: 5, Left: 65}},
 		{
-			"emoji that cost", strings.Repeat("a", 80) + "😀ê😀", smpp.TextConfig{},
+			"emoji that cost", strings.Repeat("a", 80) + "😀ê😀",
+			smpp.TextConfig{},
 			bridge.Estimate{Encoding: "ucs2", Segments: 2, Units: 85, Left: 49, Costly: []string{"😀", "ê"}},
 		},
 		{
-			"the euro costs", strings.Repeat("a", 158) + "€€", smpp.TextConfig{},
+			"the euro costs", strings.Repeat("a", 158) + "€€",
+			smpp.TextConfig{},
 			bridge.Estimate{Encoding: "gsm7", Segments: 2, Units: 162, Left: 144, Costly: []string{"€"}},
 		},
 		{"too long anyway", strings.Repeat("a", 300) + "€", smpp.TextConfig{}, bridge.Estimate{Encoding: "gsm7", Segments: 2, Units: 302, Left: 4}},
 		{
-			"Turkish", strings.Repeat("ş", 75), smpp.TextConfig{National: []smpp.Language{smpp.Turkish}},
+			"Turkish", strings.Repeat("ş", 75),
+			smpp.TextConfig{National: []smpp.Language{smpp.Turkish}},
 			bridge.Estimate{Encoding: "gsm7-turkish", Segments: 1, Units: 150, Left: 5},
 		},
 		{
-			"payload counts what the SMSC makes of it", strings.Repeat("a", 161), smpp.TextConfig{Long: smpp.LongPayload},
+			"payload counts what the SMSC makes of it", strings.Repeat("a", 161),
+			smpp.TextConfig{Long: smpp.LongPayload},
 			bridge.Estimate{Encoding: "gsm7", Segments: 2, Units: 161, Left: 145},
 		},
 	}

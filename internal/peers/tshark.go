@@ -25,8 +25,10 @@ func TShark(t testing.TB, alphabet string, pdus [][]byte, fields ...string) [][]
 	if err := os.WriteFile(file, capture(pdus), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"-n", "-r", file, "-d", "tcp.port==2775,smpp", "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a",
-		"-o", "smpp.decode_sms_over_smpp:" + alphabet}
+	args := []string{
+		"-n", "-r", file, "-d", "tcp.port==2775,smpp", "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a",
+		"-o", "smpp.decode_sms_over_smpp:" + alphabet,
+	}
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}

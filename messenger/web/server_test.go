@@ -258,7 +258,10 @@ func TestStreamsEnd(t *testing.T) {
 					t.Fatal(err)
 				}
 				lines := bufio.NewScanner(client)
-				for lines.Scan() && lines.Text() != "event: ready" {
+				for lines.Scan() {
+					if lines.Text() == "event: ready" {
+						break
+					}
 				}
 				if tt.slow {
 					time.Sleep(time.Minute)

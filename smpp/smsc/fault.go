@@ -215,7 +215,7 @@ func ParseFault(text string) (name string, p Params, err error) {
 	if rest == "" {
 		return name, p, nil
 	}
-	for _, part := range strings.Split(rest, ",") {
+	for part := range strings.SplitSeq(rest, ",") {
 		key, value, _ := strings.Cut(part, "=")
 		var number float64
 		if number, err = strconv.ParseFloat(value, 64); err != nil {

@@ -144,7 +144,7 @@ func (row matrixRow) play(t *testing.T) {
 	d.bound()
 	sent := row.traffic(d, s)
 	row.over(t, s)
-	row.backAtWork(d, s)
+	row.backAtWork(d)
 	sent.settle(d)
 	sent.check(t, row, d, web(t, s))
 }
@@ -161,7 +161,7 @@ func (row matrixRow) over(t *testing.T, s *smsc.Server) {
 
 // backAtWork sends texts until one arrives. One that was written to a connection which is
 // dead already does not.
-func (row matrixRow) backAtWork(d *daemon, s *smsc.Server) {
+func (row matrixRow) backAtWork(d *daemon) {
 	d.t.Helper()
 	began := time.Now()
 	for n := 0; ; n++ {

@@ -11,7 +11,7 @@ import (
 	"smsbridge/smpp"
 )
 
-// ErrBusy: as many deliver_sm wait as may. People read it, and [ErrMessage].
+// ErrBusy tells that as many deliver_sm wait as may. People read it, and [ErrMessage].
 var ErrBusy = errors.New("too many messages wait for a client to take them; bind one as receiver, or try again later")
 
 // item is one deliver_sm on its way to a client.

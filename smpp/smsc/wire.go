@@ -128,7 +128,7 @@ func (w *wire) next() error {
 	p := pdu(w.head[:n])
 	w.unread = p
 	if err != nil {
-		return nil // the session finds out by itself
+		return nil //nolint:nilerr // a frame that is cut off: the session finds out by itself
 	}
 	if length := p.length(); length < headerLen || length > smpp.DefaultMaxPDU {
 		w.left = math.MaxInt // no frame any more
