@@ -51,5 +51,6 @@ export const api = {
   signOut: () => call("DELETE", "session"),
   conversations: async () => (await call("GET", "conversations")).conversations,
   messages: (phone, limit = 100) => call("GET", `${conversation(phone)}?limit=${limit}`),
+  estimate: (text) => call("POST", "estimate", { text }),
   send: (key, to, text) => call("POST", "messages", { to, text }, { "Idempotency-Key": key }),
 };

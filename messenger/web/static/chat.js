@@ -1,5 +1,6 @@
 // One conversation: its bubbles and the place to write.
 
+import { Cost } from "./cost.js";
 import { $, arrange, dayKey, dayName, el, face, mark, say, timeOf } from "./dom.js";
 
 // How close to the end, in pixels, counts as at the end.
@@ -14,6 +15,7 @@ export class Chat {
   constructor(on) {
     this.on = on;
     this.text = $("text");
+    this.cost = new Cost($("cost"));
     this.scroll = $("scroll");
     $("composer").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -155,8 +157,9 @@ export class Chat {
     this.text.focus();
   }
 
-  /** The composer is as high as its text, up to what the style sheet allows. */
+  /** The composer is as high as its text, up to what the style sheet allows, and tells what that takes. */
   #fit() {
+    this.cost.update(this.text.value);
     this.text.style.height = "auto";
     this.text.style.height = `${this.text.scrollHeight + 2}px`;
   }
