@@ -32,31 +32,12 @@ func (h *Hub) DispatchMO(ctx context.Context, m MO) error {
 	if short.Receipt != nil {
 		return h.receipt(ctx, m, short)
 	}
-	key := markOf(m)
-	seen, err := h.loadMark(ctx, key)
-	if err != nil {
-		return err
-	}
-	i, again, err := h.repeats(ctx, &seen, m)
-	if err != nil {
-		return err
-	}
-	if again {
-		h.stats.repeated()
-		h.log.Info().Str("message_id", m.ID).Str("msisdn", short.Phone.Masked()).Msg("the SMSC repeated a message; it is delivered once")
-		seen.moved(i, m)
-		return h.saveMark(ctx, key, seen)
-	}
-	if short.Concat.IsZero() {
-		err = h.deliver(ctx, []MO{m}, short, short.Text)
-	} else {
-		err = h.collect(ctx, m, short)
-	}
-	if err != nil {
-		return err
-	}
-	seen.add(m)
-	return h.saveMark(ctx, key, seen)
+	return h.once(ctx, m, short.Phone, func() error {
+		if short.Concat.IsZero() {
+			return h.deliver(ctx, []MO{m}, short, short.Text)
+		}
+		return h.collect(ctx, m, short)
+	})
 }
 
 // deliver hands a whole text, which came in parts, to its owner.

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"smsbridge/addressing"
 )
 
 // This file tells an MO message that comes again from a person who repeats words.
@@ -110,6 +112,30 @@ func (k *mark) moved(i int, m MO) {
 func (k *mark) add(m MO) {
 	k.Seen = append(k.Seen, sighting{ID: m.ID, Session: m.Session, Sequence: m.Sequence, ReceivedAt: m.ReceivedAt})
 	k.Seen = k.Seen[max(0, len(k.Seen)-maxSightings):]
+}
+
+// once deals with m unless it was dealt with before, and remembers it.
+func (h *Hub) once(ctx context.Context, m MO, phone addressing.MSISDN, deal func() error) error {
+	key := markOf(m)
+	seen, err := h.loadMark(ctx, key)
+	if err != nil {
+		return err
+	}
+	i, again, err := h.repeats(ctx, &seen, m)
+	if err != nil {
+		return err
+	}
+	if again {
+		h.stats.repeated()
+		h.log.Info().Str("message_id", m.ID).Str("msisdn", phone.Masked()).Msg("the SMSC repeated a message; it counts once")
+		seen.moved(i, m)
+		return h.saveMark(ctx, key, seen)
+	}
+	if err := deal(); err != nil {
+		return err
+	}
+	seen.add(m)
+	return h.saveMark(ctx, key, seen)
 }
 
 func (h *Hub) loadMark(ctx context.Context, key string) (mark, error) {

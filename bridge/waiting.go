@@ -46,27 +46,11 @@ func (h *Hub) wait(ctx context.Context, s Story) error {
 // receiptByPhone is receipt where ids say nothing. A repeat must not be taken for the
 // receipt of the next segment, and of two at once each must find its own.
 func (h *Hub) receiptByPhone(ctx context.Context, m MO, short Short) error {
-	key := markOf(m)
-	seen, err := h.loadMark(ctx, key)
-	if err != nil {
-		return err
-	}
-	i, again, err := h.repeats(ctx, &seen, m)
-	if err != nil {
-		return err
-	}
-	if again {
-		h.stats.repeated()
-		seen.moved(i, m)
-		return h.saveMark(ctx, key, seen)
-	}
-	h.byPhone.Lock()
-	defer h.byPhone.Unlock()
-	if err := h.match(ctx, m, short); err != nil {
-		return err
-	}
-	seen.add(m)
-	return h.saveMark(ctx, key, seen)
+	return h.once(ctx, m, short.Phone, func() error {
+		h.byPhone.Lock()
+		defer h.byPhone.Unlock()
+		return h.match(ctx, m, short)
+	})
 }
 
 // findWaiting finds what a receipt belongs to: the segment that was sent with its
