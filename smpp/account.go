@@ -26,6 +26,8 @@ type account struct {
 type permit struct {
 	account *account
 	probe   bool
+	// segments is what it allows, as the rate counts; see [permit.charge].
+	segments int
 	// sent is set right before the writing.
 	sent time.Time
 }
@@ -74,11 +76,24 @@ func (a *account) take(now time.Time) (*permit, bool) {
 		return nil, false
 	}
 	a.probe = a.probing
-	return &permit{account: a, probe: a.probing}, true
+	return &permit{account: a, probe: a.probing, segments: 1}, true
 }
 
-// wakeIn lets the queue look again after d, unless that is to happen before anyway.
+// charge makes the permit one for a submit_sm of which the SMSC makes so many segments.
+// Those beyond the first are owed: it may go at once, and what is behind it waits for all.
+func (p *permit) charge(segments int, now time.Time) {
+	a := p.account
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for ; p.segments < segments; p.segments++ {
+		a.limiter.ReserveN(now, 1) // one by one: the limiter refuses more than a burst
+	}
+}
+
+// wakeIn lets the queue look again after d, unless that is to happen before anyway. It
+// looks once a second at least, since the pace may have grown meanwhile.
 func (a *account) wakeIn(now time.Time, d time.Duration) {
+	d = min(d, time.Second)
 	if a.wakeAt.After(now) && !a.wakeAt.After(now.Add(d)) {
 		return
 	}
@@ -95,7 +110,7 @@ func (p *permit) answered(class Class, now time.Time) (pause time.Duration, firs
 	defer p.returnLocked()
 	if class != ClassThrottle {
 		if class == ClassOK {
-			a.pace.accepted(now)
+			a.pace.accepted(now, p.segments)
 		}
 		// Any other answer too means that the SMSC listens to us again.
 		if a.pause.accepted(p.sent) {

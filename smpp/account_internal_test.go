@@ -12,7 +12,7 @@ func TestPace(t *testing.T) {
 	var p pace
 	for range 100 {
 		now = now.Add(10 * time.Millisecond)
-		p.accepted(now)
+		p.accepted(now, 1)
 	}
 	p.throttled(now)
 	if got := p.rate(); got < 45 || got > 55 {
@@ -57,7 +57,7 @@ func TestPaceLimits(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p := pace{limit: test.limit}
 			for range test.sent {
-				p.accepted(now)
+				p.accepted(now, 1)
 			}
 			if p.throttled(now); p.rate() != test.after {
 				t.Errorf("%g after a refusal, want %g", p.rate(), test.after)
@@ -74,7 +74,7 @@ func TestPaceRecent(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	var p pace
 	for range 10 {
-		p.accepted(now)
+		p.accepted(now, 1)
 	}
 	for _, test := range []struct {
 		after    time.Duration

@@ -105,6 +105,30 @@ func TestRateIsOfTheAccount(t *testing.T) {
 	}
 }
 
+// Of a text that the SMSC splits by itself the rate counts the segments that it makes.
+func TestRateCountsSegmentsOfAPayload(t *testing.T) {
+	ls, peers := pool(t, 2, func(c *smpp.LinkConfig) { c.Rate, c.Text.Long = 50, smpp.LongPayload })
+	got := arrivals(peers)
+	long := submit(testContext(t), ls, submission("long", strings.Repeat("0123456789", 150))) // ten segments
+	first := receive(t, got, "the long one")
+	if len(first.pdu.Short.Body) != 0 {
+		t.Fatalf("the long one is not a payload: %+v", first.pdu.Short)
+	}
+	short := submit(testContext(t), ls, submission("short", "hi"))
+	next := receive(t, got, "the one behind it")
+	if took := next.at.Sub(first.at); took < 190*time.Millisecond {
+		t.Errorf("ten segments at 50 a second took %s", took)
+	}
+	for _, a := range []arrival{first, next} {
+		a.peer.send(answerWithID(a.pdu, "id"))
+	}
+	receive(t, long, "the result")
+	receive(t, short, "the result")
+	if st := ls.Stats(); st[0].Segments+st[1].Segments != 11 {
+		t.Errorf("counted %d and %d segments", st[0].Segments, st[1].Segments)
+	}
+}
+
 // A throttle answer on one bind pauses the account. Then the refused message goes out
 // first and alone, over whatever bind; the next segment of a long one before new ones.
 func TestThrottlePausesTheAccount(t *testing.T) {

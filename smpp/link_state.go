@@ -189,7 +189,7 @@ type LinkStats struct {
 	Name, Account string
 	// Submits counts submissions by outcome; each outcome is there.
 	Submits  map[bridge.Outcome]uint64
-	Segments uint64 // accepted submit_sm
+	Segments uint64 // that the SMSC took, or makes of a message_payload that it took
 	// MOStored and MOFailed count deliver_sm and data_sm by what Store said.
 	MOStored, MOFailed uint64
 	// The rest are those of [Counters].

@@ -79,10 +79,10 @@ func (p *pace) rate() float64 {
 	return p.limit
 }
 
-// accepted counts a segment.
-func (p *pace) accepted(now time.Time) {
+// accepted counts segments.
+func (p *pace) accepted(now time.Time, segments int) {
 	p.turn(now)
-	p.count++
+	p.count += float64(segments)
 	p.fresh = true
 }
 

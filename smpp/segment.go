@@ -47,6 +47,9 @@ type Segment struct {
 	DataCoding byte
 	Body       []byte
 	TLVs       []bridge.TLV
+	// Count is how many short messages the SMSC makes of it: 1, or those of the whole text
+	// where TLVs has message_payload.
+	Count int
 }
 
 // SplitOptions are the choices of [Split].
@@ -85,6 +88,7 @@ func Split(text string, opt SplitOptions) ([]Segment, error) {
 	if opt.Text.Long == LongPayload {
 		s := c.segment(c.octets, nil)
 		s.TLVs, s.Body = []bridge.TLV{{Tag: TagMessagePayload, Value: s.Body}}, nil
+		s.Count = len(ends)
 		return []Segment{s}, nil
 	}
 	segments := make([]Segment, len(ends))
@@ -150,7 +154,7 @@ func (m LongMode) elementLength() int {
 
 // segment writes a part of the text as the account takes it, behind its header.
 func (c coded) segment(octets, join []byte) Segment {
-	s := Segment{DataCoding: c.coding}
+	s := Segment{DataCoding: c.coding, Count: 1}
 	var header []byte
 	if n := len(join) + len(c.elements); n > 0 {
 		s.ESMClass = ESMUDH

@@ -18,6 +18,7 @@ func (l *Link) submit(ctx context.Context, g grant, sub bridge.Submission, segme
 		Link: l.cfg.Name, Account: l.cfg.Account, Total: len(segments),
 		SMSCIDs: slices.Clone(sub.Done), NoReceipts: l.cfg.Fields.NoReceipts,
 	}
+	g.permit.charge(segments[len(sub.Done)].Count, time.Now()) // those that follow, if any, count as one each
 	for i := len(sub.Done); i < len(segments); i++ {
 		if i == len(sub.Done) {
 			if sub.Attempt != nil {
@@ -42,7 +43,7 @@ func (l *Link) submit(ctx context.Context, g grant, sub bridge.Submission, segme
 		if rule.Class != ClassOK {
 			return refused(r, answer.Status, rule)
 		}
-		l.tally.segments.Add(1)
+		l.tally.segments.Add(uint64(segments[i].Count))
 		id := answer.MessageID
 		if l.cfg.Fields.ConstantIDs {
 			id = ""
