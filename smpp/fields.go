@@ -30,8 +30,8 @@ type FieldsConfig struct {
 	Priority byte
 	// ProtocolID is for the phone's network (3GPP TS 23.040, 9.2.3.9).
 	ProtocolID byte
-	// Flash shows the text at once, and the phone does not keep it (3GPP TS 23.038, 4,
-	// message class 0).
+	// Flash shows the text at once, and the phone does not keep it: message class 0 (3GPP
+	// TS 23.038, 4) or, beside Latin-1 and ASCII, dest_addr_subunit (SMPP 3.4, 5.3.2.1).
 	Flash bool
 	// NoReceipts asks for no delivery receipts: what becomes of a message after the SMSC
 	// has taken it stays unknown.
@@ -47,9 +47,12 @@ type FieldsConfig struct {
 // registeredDelivery asks for a receipt of the final outcome (SMPP 3.4, 5.2.17).
 const registeredDelivery byte = 1
 
-// classZero in the general group of data_coding says class 0, in the default alphabet
-// and, with CodingUCS2, in UCS-2 (3GPP TS 23.038, 4).
+// classZero in the general group of data_coding says class 0, in GSM 7-bit and, with
+// CodingUCS2, in UCS-2 (3GPP TS 23.038, 4).
 const classZero byte = 0x10
+
+// subunitDisplay of dest_addr_subunit is the phone's display (SMPP 3.4, 5.3.2.1).
+const subunitDisplay byte = 1
 
 // submitSM makes the request for the segment that has this place, from 0.
 func (l *Link) submitSM(sub bridge.Submission, segment Segment, place int) *PDU {
@@ -71,13 +74,25 @@ func (l *Link) submitSM(sub bridge.Submission, segment Segment, place int) *PDU 
 		s.RegisteredDelivery = 0
 	}
 	if fields.Flash {
-		s.DataCoding |= classZero
+		flash(s, l.cfg.Text.Alphabet)
 	}
 	if fields.ConstantIDs {
 		ref := binary.BigEndian.AppendUint16(nil, bridge.UserReference(sub.ID, place))
 		s.TLVs = append(s.TLVs, bridge.TLV{Tag: TagUserMessageReference, Value: ref})
 	}
 	return &PDU{Command: SubmitSM, Short: s}
+}
+
+// flash says that the text is to be shown at once. A class in data_coding would say GSM
+// 7-bit of a text in Latin-1 or ASCII: no coding group has these and a class.
+func flash(s *Short, alphabet Alphabet) {
+	if s.DataCoding != CodingDefault || alphabet != AlphabetLatin1 && alphabet != AlphabetASCII {
+		s.DataCoding |= classZero
+		return
+	}
+	if _, given := s.TLV(TagDestAddrSubunit); !given {
+		s.TLVs = append(s.TLVs, bridge.TLV{Tag: TagDestAddrSubunit, Value: []byte{subunitDisplay}})
+	}
 }
 
 // period writes validity_period; empty, for the zero time too, is the SMSC's default.

@@ -165,6 +165,8 @@ func (c LinkConfig) validVersion() error {
 		return errors.New("SMPP 3.3 has no transceiver; use a transmitter and a receiver")
 	case c.Text.Long == LongSAR || c.Text.Long == LongPayload || len(c.Fields.TLVs) > 0 || c.Fields.ConstantIDs:
 		return errors.New("SMPP 3.3 has no TLVs; leave long messages to headers, and TLVs and constant ids out")
+	case c.Fields.Flash && (c.Text.Alphabet == AlphabetLatin1 || c.Text.Alphabet == AlphabetASCII):
+		return fmt.Errorf("flash with the alphabet %s needs a TLV, which SMPP 3.3 has not; use version 3.4 or leave flash out", c.Text.Alphabet)
 	default:
 		return nil
 	}

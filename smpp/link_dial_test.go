@@ -305,6 +305,9 @@ func TestNewLinkRefusesKinds(t *testing.T) {
 	}{
 		{"an unknown version", func(c *smpp.LinkConfig) { c.Version = 0x35 }, "0x35"},
 		{"a transceiver in 3.3", func(c *smpp.LinkConfig) { c.Version = smpp.Version33 }, "no transceiver"},
+		{"a flash TLV in 3.3", func(c *smpp.LinkConfig) {
+			c.Version, c.Bind, c.Fields.Flash, c.Text.Alphabet = smpp.Version33, smpp.Transmitter, true, smpp.AlphabetLatin1
+		}, "flash with the alphabet latin1"},
 		{"TLVs in 3.3", func(c *smpp.LinkConfig) {
 			c.Version, c.Bind, c.Text.Long = smpp.Version33, smpp.Transmitter, smpp.LongSAR
 		}, "no TLVs"},

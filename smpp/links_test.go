@@ -104,6 +104,46 @@ func TestSubmitFields(t *testing.T) {
 	}
 }
 
+// Flash says class 0 in data_coding where that tells the alphabet as well, and in
+// dest_addr_subunit where data_coding 0 is Latin-1 or ASCII, which no class goes with.
+func TestSubmitFlash(t *testing.T) {
+	display := bridge.TLV{Tag: 0x0005, Value: []byte{1}}
+	own := bridge.TLV{Tag: 0x0005, Value: []byte{2}}
+	tests := []struct {
+		name, text string
+		alphabet   smpp.Alphabet
+		given      []bridge.TLV
+		coding     byte
+		tlvs       []bridge.TLV
+	}{
+		{"GSM 7-bit", "caf\u00e9", smpp.AlphabetGSM7, nil, 0x10, nil},
+		{"GSM 7-bit by default", "cafe", "", nil, 0x10, nil},
+		{"packed", "cafe", smpp.AlphabetGSM7Packed, nil, 0x10, nil},
+		{"UCS-2", "\u0436", smpp.AlphabetGSM7, nil, 0x18, nil},
+		{"Latin-1", "caf\u00e9", smpp.AlphabetLatin1, nil, 0x00, []bridge.TLV{display}},
+		{"ASCII", "cafe", smpp.AlphabetASCII, nil, 0x00, []bridge.TLV{display}},
+		{"UCS-2 beside Latin-1", "\u0436", smpp.AlphabetLatin1, nil, 0x18, nil},
+		{"a subunit by setting", "cafe", smpp.AlphabetLatin1, []bridge.TLV{own}, 0x00, []bridge.TLV{own}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ls, p := onePeer(t, func(c *smpp.LinkConfig) {
+				c.Text.Alphabet, c.Fields = tt.alphabet, smpp.FieldsConfig{Flash: true, TLVs: tt.given}
+			})
+			done := submit(testContext(t), ls, submission("m", tt.text))
+			asked := p.expect(smpp.SubmitSM)
+			if asked.Short.DataCoding != tt.coding {
+				t.Errorf("data_coding 0x%02X, want 0x%02X", asked.Short.DataCoding, tt.coding)
+			}
+			if diff := cmp.Diff(tt.tlvs, asked.Short.TLVs); diff != "" {
+				t.Error(diff)
+			}
+			p.send(answerWithID(asked, "id"))
+			receive(t, done, "the result")
+		})
+	}
+}
+
 // Segments go in order, one after the other, and none after one that was refused; a
 // later submit takes up where it ended, without a second begin.
 func TestSubmitSegments(t *testing.T) {

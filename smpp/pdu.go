@@ -77,6 +77,7 @@ func (p *PDU) Answer(status Status) *PDU {
 
 // The tags of optional parameters that this room reads or writes (SMPP 3.4, 5.3.2).
 const (
+	TagDestAddrSubunit      uint16 = 0x0005
 	TagReceiptedMessageID   uint16 = 0x001E
 	TagUserMessageReference uint16 = 0x0204
 	TagSARRefNum            uint16 = 0x020C

@@ -57,13 +57,13 @@ func (p *peer) more() <-chan struct{} {
 
 // read is what Wireshark reads in one of our submits.
 type read struct {
-	from, to, coding, part, total, sarPart, sarTotal, text, payload, tags, vendor, reference, priority, receipt, malformed string
+	from, to, coding, part, total, sarPart, sarTotal, text, payload, tags, vendor, reference, priority, receipt, subunit, malformed string
 }
 
 var readFields = []string{
 	"smpp.source_addr", "smpp.destination_addr", "smpp.data_coding", "gsm_sms.udh.mm.msg_part", "gsm_sms.udh.mm.msg_parts",
 	"smpp.sar_segment_seqnum", "smpp.sar_total_segments", "smpp.message_text", "smpp.message_payload", "smpp.opt_param_tag",
-	"smpp.vendor_op", "smpp.user_message_reference", "smpp.priority_flag", "smpp.regdel.receipt", "_ws.malformed",
+	"smpp.vendor_op", "smpp.user_message_reference", "smpp.priority_flag", "smpp.regdel.receipt", "smpp.dest_addr_subunit", "_ws.malformed",
 }
 
 func readBack(t *testing.T, alphabet string, pdus [][]byte) []read {
@@ -71,7 +71,7 @@ func readBack(t *testing.T, alphabet string, pdus [][]byte) []read {
 	rows := peers.TShark(t, alphabet, pdus, readFields...)
 	all := make([]read, len(rows))
 	for i, r := range rows {
-		all[i] = read{r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14]}
+		all[i] = read{r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]}
 	}
 	return all
 }
@@ -98,6 +98,11 @@ func TestTSharkReadsOurSubmits(t *testing.T) {
 			name: "Latin-1", text: "café", alphabet: "ISO-8859-1",
 			change: func(c *smpp.LinkConfig) { c.Text.Alphabet = smpp.AlphabetLatin1 },
 			want:   []read{{coding: "0x00", text: "café"}},
+		},
+		{
+			name: "flash in Latin-1", text: "café", alphabet: "ISO-8859-1",
+			change: func(c *smpp.LinkConfig) { c.Text.Alphabet, c.Fields.Flash = smpp.AlphabetLatin1, true },
+			want:   []read{{coding: "0x00", text: "café", tags: "0x0005", subunit: "0x01"}},
 		},
 		{name: "8-bit references", text: as, want: []read{
 			{coding: "0x00", part: "1", total: "2", text: as[:153]}, {coding: "0x00", part: "2", total: "2", text: as[153:]},
