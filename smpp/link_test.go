@@ -158,6 +158,9 @@ func TestLinkBindsAgain(t *testing.T) {
 		{"nack to bind", func(p *peer) {
 			p.send(&smpp.PDU{Command: smpp.GenericNack, Status: smpp.StatusInvCmdID, Sequence: p.expect(smpp.BindTransceiver).Sequence})
 		}, "ESME_RINVCMDID", false},
+		{"nack to bind that says that all is well", func(p *peer) {
+			p.send(&smpp.PDU{Command: smpp.GenericNack, Sequence: p.expect(smpp.BindTransceiver).Sequence})
+		}, "generic_nack with ESME_ROK", false},
 		{"garbage", func(p *peer) { p.expect(smpp.BindTransceiver); p.write([]byte("HTTP/1.1 400 Bad Request")) }, "command_length", false},
 		{"unbind by the SMSC", func(p *peer) {
 			p.send(p.expect(smpp.BindTransceiver).Answer(smpp.StatusOK), &smpp.PDU{Command: smpp.Unbind, Sequence: 1})

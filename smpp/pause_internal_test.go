@@ -49,7 +49,7 @@ func TestClassOf(t *testing.T) {
 		ClassOK:        {0x00},
 		ClassThrottle:  {0x14, 0x58},
 		ClassTemporary: {0x08, 0x45, 0x64, 0x67, 0xFE, 0xFF},
-		ClassLink:      {0x04, 0x05},
+		ClassLink:      {0x03, 0x04, 0x05},
 	}
 	named := 0
 	for class, all := range classes {

@@ -313,7 +313,7 @@ func (s *Session) Bind(ctx context.Context, command Command, b Bind) (*PDU, erro
 	if !command.isBind() {
 		return nil, fmt.Errorf("%w: %s is not a bind request", ErrNotWritten, command)
 	}
-	answer, err := s.Request(ctx, &PDU{Command: command, Bind: &b})
+	answer, err := checked(s.Request(ctx, &PDU{Command: command, Bind: &b}))
 	if err != nil {
 		return nil, err
 	}

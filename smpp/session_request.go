@@ -97,7 +97,16 @@ func (sl *Slot) Send(ctx context.Context, p *PDU) (*PDU, error) {
 	if sl.released.Load() {
 		return nil, fmt.Errorf("%w: the window slot was released before", ErrNotWritten)
 	}
-	return sl.s.exchange(ctx, p)
+	return checked(sl.s.exchange(ctx, p))
+}
+
+// checked is an answer of which the Status may be read. A generic_nack that says that all
+// is well says nothing: whether the request was carried out is unknown.
+func checked(answer *PDU, err error) (*PDU, error) {
+	if err == nil && answer.Command == GenericNack && answer.Status == StatusOK {
+		return nil, fmt.Errorf("%w but generic_nack with ESME_ROK", ErrUnknown)
+	}
+	return answer, err
 }
 
 // Request writes a request and waits for its answer, whose Status the caller reads.

@@ -55,6 +55,14 @@ type StatusRule struct {
 
 // statusClasses are the defaults, by what SMSCs commonly mean. They differ, so that
 // LinkConfig.Statuses overrides them by account.
+//
+// ESME_RINVCMDLEN and ESME_RINVCMDID come by generic_nack, for a PDU that was not understood
+// (SMPP 3.4, 4.3). The nack has the sequence_number of our submit, so its header was read
+// where it stood: the stream is whole. A broken one would be answered with a null or a wrong
+// number, and ends the submit as unknown. So ESME_RINVCMDLEN is about this message, which
+// the SMSC will find as long next time: permanent. But submit_sm is the same command in every
+// message, and every SMSC knows it: where it does not, it takes us for bound otherwise
+// than we are, and no message is to blame.
 var statusClasses = map[Status]Class{
 	StatusOK:              ClassOK,
 	StatusThrottled:       ClassThrottle,
@@ -65,6 +73,8 @@ var statusClasses = map[Status]Class{
 	StatusQueryFail:       ClassTemporary,
 	StatusDeliveryFailure: ClassTemporary,
 	StatusUnknownErr:      ClassTemporary,
+	StatusInvCmdLen:       ClassPermanent,
+	StatusInvCmdID:        ClassLink,
 	StatusInvBndSts:       ClassLink,
 	StatusAlyBnd:          ClassLink,
 }
@@ -79,6 +89,8 @@ var statusWords = map[Status]string{
 	StatusQueryFail:       "the operator has a technical problem",
 	StatusDeliveryFailure: "the operator could not deliver the message",
 	StatusUnknownErr:      "the operator has an unknown problem",
+	StatusInvCmdLen:       "the operator does not take a message of this length",
+	StatusInvCmdID:        "the connection to the operator is not ready",
 	StatusInvBndSts:       "the connection to the operator is not ready",
 	StatusAlyBnd:          "the connection to the operator is not ready",
 	StatusInvSrcAdr:       "the operator refused our sender number",

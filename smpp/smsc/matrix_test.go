@@ -37,7 +37,6 @@ type matrixRow struct {
 // Words for the table.
 var (
 	unknown = []bridge.State{bridge.Unknown}
-	failed  = []bridge.State{bridge.Failed}
 )
 
 // soon is when a broken link is back at work: it is noticed, the link backs off, binds,
@@ -59,7 +58,7 @@ var matrix = map[string]matrixRow{
 	"answer to submit lost, resend": {fault: "answer-lost", params: smsc.Params{Count: 2}, waits: impatient, resend: true, back: soon},
 	"late answer":                   {fault: "late-answer", params: smsc.Params{Count: 3}, waits: impatient, ends: unknown, back: soon},
 	"answers out of order":          {fault: "out-of-order", params: smsc.Params{Count: 9}, back: soon},
-	"nack":                          {fault: "nack", params: smsc.Params{Count: 3}, ends: failed, back: soon},
+	"nack":                          {fault: "nack", params: smsc.Params{Count: 3}, back: soon},
 	"nack without sequence":         {fault: "nack-nameless", params: smsc.Params{Count: 3}, waits: impatient, ends: unknown, back: soon},
 	"throttled for a while":         {fault: "throttled", params: smsc.Params{For: time.Second}, back: soon},
 	"queue full for a while":        {fault: "queue-full", params: smsc.Params{For: time.Second}, back: soon},
