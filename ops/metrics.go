@@ -71,7 +71,7 @@ var (
 	stageDead      = counter("queue_dead_letters_total", "Messages that a stage gave up.", "stage")
 
 	linkBound  = gauge("smpp_link_bound", "Whether a link is bound: 1 or 0.", "link", "account")
-	linkPaused = gauge("smpp_link_paused", "Whether a link is paused by throttling: 1 or 0.", "link", "account")
+	linkState  = gauge("smpp_link_state", "Whether a link is in a state: 1 or 0. Paused is bound and throttled; quarantined is down for long, since the SMSC drops each bind at once.", "link", "account", "state")
 	linkWindow = gauge("smpp_window_requests", "Requests that may be under way on a link.", "link", "account")
 	linkInUse  = gauge("smpp_in_flight_requests", "Requests that are under way on a link.", "link", "account")
 	linkBinds  = counter("smpp_binds_total", "Times that a link was bound.", "link", "account")
@@ -103,7 +103,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, f := range []family{
 		queueUp, queueMessages, queueBytes, queueLimit, queueOldest,
 		stagePublished, stageAcked, stageRetried, stagePanics, stageDead,
-		linkBound, linkPaused, linkWindow, linkInUse, linkBinds,
+		linkBound, linkState, linkWindow, linkInUse, linkBinds,
 		linkSubmits, linkSegments, linkRefused, linkFaults,
 		messengerConnected, messengerBounced, messengerPanics,
 		hubAccepted, hubRefused, hubSubmits, hubEnded, hubStored, hubDelivered, hubRepeated, hubReceipts, hubPanics, hubDead,
@@ -175,7 +175,9 @@ func collectStages(stages []StageStats, emit emitter) {
 func collectLinks(links []LinkState, emit emitter) {
 	for _, l := range links {
 		emit(linkBound, flag(l.bound()), l.Name, l.Account)
-		emit(linkPaused, flag(l.Status == LinkPaused), l.Name, l.Account)
+		for _, state := range LinkStatuses() {
+			emit(linkState, flag(l.Status == state), l.Name, l.Account, state)
+		}
 		emit(linkWindow, float64(l.Window), l.Name, l.Account)
 		emit(linkInUse, float64(l.InUse), l.Name, l.Account)
 		emit(linkBinds, float64(l.Binds), l.Name, l.Account)

@@ -20,7 +20,10 @@ func sources() ops.Sources {
 		},
 		Stages: func() []ops.StageStats { return []ops.StageStats{{Stage: "mt", Published: 5, Panics: 1}} },
 		Links: func() []ops.LinkState {
-			return []ops.LinkState{{Name: "main", Account: "operator", Status: ops.LinkPaused, Window: 10, InUse: 4, Binds: 2}}
+			return []ops.LinkState{
+				{Name: "main", Account: "operator", Status: ops.LinkPaused, Window: 10, InUse: 4, Binds: 2},
+				{Name: "spare", Account: "other", Status: ops.LinkQuarantined},
+			}
 		},
 		LinkCounts: func() []ops.LinkCounts {
 			return []ops.LinkCounts{{
@@ -58,7 +61,13 @@ func TestMetrics(t *testing.T) {
 		`smsbridge_queue_oldest_age_seconds{stage="mt"} 0`,
 		`smsbridge_queue_panics_total{stage="mt"} 1`,
 		`smsbridge_smpp_link_bound{account="operator",link="main"} 1`,
-		`smsbridge_smpp_link_paused{account="operator",link="main"} 1`,
+		`smsbridge_smpp_link_state{account="operator",link="main",state="paused"} 1`,
+		`smsbridge_smpp_link_state{account="operator",link="main",state="quarantined"} 0`,
+		`smsbridge_smpp_link_bound{account="other",link="spare"} 0`,
+		`smsbridge_smpp_link_state{account="other",link="spare",state="quarantined"} 1`,
+		`smsbridge_smpp_link_state{account="other",link="spare",state="down"} 0`,
+		`smsbridge_smpp_link_state{account="other",link="spare",state="connecting"} 0`,
+		`smsbridge_smpp_link_state{account="other",link="spare",state="bound"} 0`,
 		`smsbridge_smpp_in_flight_requests{account="operator",link="main"} 4`,
 		`smsbridge_smpp_submits_total{account="operator",link="main",outcome="sent"} 6`,
 		`smsbridge_smpp_submits_total{account="operator",link="main",outcome="unknown"} 0`,

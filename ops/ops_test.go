@@ -167,6 +167,14 @@ func TestReady(t *testing.T) {
 				{Name: "messengers", Reason: "xmpp is away since 2030-01-02T12:00:00Z (wrong secret)"},
 			}},
 		},
+		{
+			"in quarantine",
+			[]ops.Check{links(ops.LinkState{Name: "main", Status: ops.LinkQuarantined, Since: noon, RetryAt: noon.Add(5 * time.Minute), LastError: "the peer unbound"})},
+			ops.Readiness{Checks: []ops.CheckResult{{
+				Name:   "links",
+				Reason: "no link is bound: main is quarantined since 2030-01-02T12:00:00Z: the SMSC drops each bind at once; it is tried again at 2030-01-02T12:05:00Z (the peer unbound)",
+			}}},
+		},
 		{"no links", []ops.Check{links()}, ops.Readiness{Checks: []ops.CheckResult{{Name: "links", Reason: "there is no link"}}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

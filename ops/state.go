@@ -31,15 +31,23 @@ const (
 	LinkBound      = "bound"
 	LinkPaused     = "paused" // bound, and throttled by the SMSC for now
 	LinkDown       = "down"
+	// LinkQuarantined is down for longer: the SMSC drops each bind at once.
+	LinkQuarantined = "quarantined"
 )
+
+// LinkStatuses lists the closed set.
+func LinkStatuses() []string {
+	return []string{LinkConnecting, LinkBound, LinkPaused, LinkDown, LinkQuarantined}
+}
 
 // LinkState is how one link to an SMSC is.
 type LinkState struct {
 	Name, Account string
 	Status        string // one of the Link constants
 	Since         time.Time
-	Window        int // requests that may be under way
-	InUse         int // requests that are
+	RetryAt       time.Time // when a link that is down is tried again; zero where it is not
+	Window        int       // requests that may be under way
+	InUse         int       // requests that are
 	Binds         uint64
 	LastError     string // what ended the last try; may be empty
 }
@@ -83,7 +91,7 @@ func LinksReady(links func() []LinkState) Check {
 			if l.bound() {
 				return nil
 			}
-			down = append(down, fmt.Sprintf("%s is %s since %s%s", l.Name, l.Status, stamp(l.Since), because(l.LastError)))
+			down = append(down, l.whyDown())
 		}
 		if len(down) == 0 {
 			return errors.New("there is no link")
@@ -106,6 +114,14 @@ func MessengersReady(messengers func() []MessengerState) Check {
 		}
 		return errors.New(strings.Join(away, "; "))
 	}}
+}
+
+func (l LinkState) whyDown() string {
+	why := fmt.Sprintf("%s is %s since %s", l.Name, l.Status, stamp(l.Since))
+	if l.Status == LinkQuarantined {
+		why += fmt.Sprintf(": the SMSC drops each bind at once; it is tried again at %s", stamp(l.RetryAt))
+	}
+	return why + because(l.LastError)
 }
 
 func (l LinkState) bound() bool { return l.Status == LinkBound || l.Status == LinkPaused }

@@ -198,6 +198,28 @@ func TestLinkBindsAgain(t *testing.T) {
 	}
 }
 
+// A bind that the SMSC takes and drops at once, again and again, is in quarantine: it
+// shows, with the reason and the time of the next try, and is said loudly once.
+func TestLinkInQuarantine(t *testing.T) {
+	l := listen(t)
+	var log safeBuffer
+	cfg := quick(l.Addr().String())
+	cfg.BackoffMax, cfg.Logger = time.Hour, zerolog.New(&log)
+	link := newLink(t, cfg)
+	start(t, link)
+	for range 5 {
+		bindPeer(t, l).conn.Close()
+	}
+	waitStatus(t, link, smpp.LinkQuarantined)
+	st := link.State()
+	if wait := st.RetryAt.Sub(st.Since); wait < 2*time.Hour || wait > 5*time.Hour || st.LastError == "" || st.Binds != 5 {
+		t.Errorf("state %+v", st)
+	}
+	if n := strings.Count(log.String(), "quarantine"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, log.String())
+	}
+}
+
 type safeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

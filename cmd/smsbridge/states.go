@@ -39,7 +39,7 @@ func (a *app) linkStates() []ops.LinkState {
 	all := make([]ops.LinkState, len(states))
 	for i, s := range states {
 		all[i] = ops.LinkState{
-			Name: s.Name, Account: s.Account, Status: string(s.Status), Since: s.Since,
+			Name: s.Name, Account: s.Account, Status: string(s.Status), Since: s.Since, RetryAt: s.RetryAt,
 			Window: s.Window, InUse: s.WindowUsed, Binds: s.Binds, LastError: s.LastError,
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"smsbridge/configs"
+	"smsbridge/ops"
 	"smsbridge/smpp"
 )
 
@@ -56,5 +57,16 @@ web:
 	}
 	if p := portabilityConfig(cfg.Portability, d.log); p.Authorization != "Bearer t" || p.URL != cfg.Portability.URL {
 		t.Errorf("the look-up is %+v", p)
+	}
+}
+
+// The operator's listener knows each state that a link may be in.
+func TestLinkStatesAgree(t *testing.T) {
+	var want []string
+	for _, status := range smpp.LinkStatuses() {
+		want = append(want, string(status))
+	}
+	if diff := cmp.Diff(want, ops.LinkStatuses()); diff != "" {
+		t.Errorf("-smpp +ops:\n%s", diff)
 	}
 }
