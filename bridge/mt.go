@@ -189,6 +189,7 @@ func (t *turn) submission(notStored *error) Submission {
 	for _, s := range t.story.Segments {
 		done = append(done, s.SMSCID)
 	}
+	hub, id, phone := t.Hub, t.m.ID, t.m.Phone // and no more: it outlives the turn
 	return Submission{
 		ID: t.m.ID, Handle: t.m.Handle, Number: t.m.Number, Phone: t.m.Phone, Text: t.m.Text, ExpiresAt: t.m.ExpiresAt,
 		Done: done, Link: t.story.Link, Account: t.story.Account, First: t.first,
@@ -200,6 +201,7 @@ func (t *turn) submission(notStored *error) Submission {
 			*notStored = t.put(ctx, true)
 			return *notStored
 		},
+		Late: func(ctx context.Context, res Result) { hub.late(ctx, id, phone, res) },
 	}
 }
 
@@ -250,7 +252,7 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 		t.story.State = Accepted
 		t.story.Attempts++
 		t.story.NextAt = t.now().Add(d.after)
-		t.note(Change{State: Accepted, At: t.now(), Detail: d.detail})
+		t.story.note(Change{State: Accepted, At: t.now(), Detail: d.detail})
 		t.log.Warn().Str("link", res.Link).Str("status", res.StatusName).Dur("after", d.after).Msg("submit_sm refused for now")
 		if err := t.settle(ctx, false); err != nil {
 			return err

@@ -120,6 +120,11 @@ type Submission struct {
 	// Attempt is called once, when the link is chosen and its window has room,
 	// right before the first octet is written. Where it fails nothing is written.
 	Attempt func(ctx context.Context, link, account string) error
+	// Late is called, at most once and maybe before Submit has returned, where an answer
+	// comes after it had to end with OutcomeUnknown. It gets what the Result would have been:
+	// OutcomeNotWritten where a segment was accepted and those behind it were not written.
+	// ctx ends with the connection. Nil where nobody wants to know.
+	Late func(ctx context.Context, r Result)
 }
 
 // Result is what became of a Submission. Segments beyond the first that was not

@@ -121,8 +121,10 @@ func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
 		return err
 	}
 	switch {
+	case s.State.Final() && s.Told:
+		return h.heardAfter(ctx, s, rev, ref, r)
 	case s.State.Final():
-		return h.tell(ctx, s, rev) // a crash may have come before that
+		return h.tell(ctx, s, rev) // a crash came before that
 	case s.State != Sent:
 		return &LaterError{At: h.now().Add(receiptWait)} // the rest of the text is not sent yet
 	case ref.Segment >= len(s.Segments) || s.Segments[ref.Segment].State.final() || s.Segments[ref.Segment].State == r.State:

@@ -9,9 +9,8 @@ import (
 // This file is how a turn writes the story of its message.
 
 func (t *turn) change(c Change) {
-	t.story.State, t.story.Reason, t.story.Detail = c.State, c.Reason, c.Detail
 	t.story.NextAt = time.Time{}
-	t.note(c)
+	t.story.change(c)
 }
 
 // maxHistory bounds a story: a message that waits for two days is retried 50 times.
@@ -19,12 +18,18 @@ const maxHistory = 20
 
 // note adds a step to the history. What overflows is the middle: how it began and
 // how it ended are kept.
-func (t *turn) note(c Change) {
-	h := append(t.story.History, c)
+func (s *Story) note(c Change) {
+	h := append(s.History, c)
 	if len(h) > maxHistory {
 		h = append(h[:maxHistory/2], h[maxHistory/2+1:]...)
 	}
-	t.story.History = h
+	s.History = h
+}
+
+// change gives s a state.
+func (s *Story) change(c Change) {
+	s.State, s.Reason, s.Detail = c.State, c.Reason, c.Detail
+	s.note(c)
 }
 
 func (t *turn) put(ctx context.Context, durable bool) error {

@@ -87,7 +87,7 @@ func TestOutcomeOfSegments(t *testing.T) {
 func TestHistoryKeepsItsEnds(t *testing.T) {
 	var tr turn
 	for i := range 100 {
-		tr.note(Change{State: Accepted, At: time.Unix(int64(i), 0)})
+		tr.story.note(Change{State: Accepted, At: time.Unix(int64(i), 0)})
 	}
 	h := tr.story.History
 	if len(h) != maxHistory || h[0].At.Unix() != 0 || h[len(h)-1].At.Unix() != 99 {

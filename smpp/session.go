@@ -136,9 +136,10 @@ type Session struct {
 	final     bool // the last PDU was written
 	pending   map[uint32]*request
 	deadlines deadlines
-	answers   uint64 // how many responses have come
-	doubting  bool   // an enquire_link asks whether the peer reads at all
-	last      uint32 // the last sequence_number given
+	overdue   []*request // whose late answer somebody waits for, oldest first
+	answers   uint64     // how many responses have come
+	doubting  bool       // an enquire_link asks whether the peer reads at all
+	last      uint32     // the last sequence_number given
 	queue     []outgoing
 	serving   int
 	order     map[addressPair]chan struct{}
@@ -210,7 +211,7 @@ func (s *Session) keepAlive(ctx context.Context) {
 func (s *Session) enquire() {
 	frame, err := Encode(&PDU{Command: EnquireLink})
 	if err == nil {
-		_, err = s.enqueue(EnquireLink, frame)
+		_, err = s.enqueue(EnquireLink, frame, nil)
 	}
 	if err != nil {
 		s.cfg.Logger.Debug().Err(err).Msg("no enquire_link sent")
@@ -291,7 +292,7 @@ func (s *Session) Unbind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := s.enqueue(Unbind, frame)
+	r, err := s.enqueue(Unbind, frame, nil)
 	ended := s.done // the peer unbinds already: it gets its answer and closes
 	if err == nil {
 		ended = r.done

@@ -76,6 +76,7 @@ func (s *Session) expireDue() (deaf bool) {
 		s.cfg.Counters.ResponseTimeouts.Add(1)
 		overdue := d.first
 		s.failLocked(overdue, fmt.Errorf("%w after %s", errResponseTimeout, s.cfg.ResponseTimeout))
+		s.giveUpLocked(overdue)
 		deaf = s.doubtLocked(overdue) || deaf
 	}
 	d.running = d.first != nil

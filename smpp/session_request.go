@@ -21,6 +21,7 @@ type request struct {
 	done     chan struct{}
 	resp     *PDU
 	err      error
+	late     func(ctx context.Context, answer *PDU) // see [Slot.SendLate]; may be nil
 
 	// Its place among the overdue-to-be; see [deadlines].
 	deadline   time.Time
@@ -93,11 +94,16 @@ func (sl *Slot) Release() {
 // answer, the response timeout or the end of the Session, so Run must be running. The
 // error wraps ErrNotWritten or ErrUnknown. An answer that comes later still is
 // counted and logged by the Session.
-func (sl *Slot) Send(ctx context.Context, p *PDU) (*PDU, error) {
+func (sl *Slot) Send(ctx context.Context, p *PDU) (*PDU, error) { return sl.SendLate(ctx, p, nil) }
+
+// SendLate is Send, and has late called, at most once and in a goroutine of its own, with
+// an answer that comes after the response timeout, while the Session lasts. Its ctx ends
+// with the Session. Of the last 1000 requests that timed out late answers are known.
+func (sl *Slot) SendLate(ctx context.Context, p *PDU, late func(ctx context.Context, answer *PDU)) (*PDU, error) {
 	if sl.released.Load() {
 		return nil, fmt.Errorf("%w: the window slot was released before", ErrNotWritten)
 	}
-	return checked(sl.s.exchange(ctx, p))
+	return checked(sl.s.exchange(ctx, p, late))
 }
 
 // checked is an answer of which the Status may be read. A generic_nack that says that all
@@ -114,7 +120,7 @@ func checked(answer *PDU, err error) (*PDU, error) {
 // ctx and errors see [Slot.Send]; use [Session.Unbind] to unbind.
 func (s *Session) Request(ctx context.Context, p *PDU) (*PDU, error) {
 	if p.Command.isBind() || p.Command == EnquireLink {
-		return s.exchange(ctx, p)
+		return s.exchange(ctx, p, nil)
 	}
 	slot, err := s.Reserve(ctx)
 	if err != nil {
@@ -124,7 +130,7 @@ func (s *Session) Request(ctx context.Context, p *PDU) (*PDU, error) {
 	return slot.Send(ctx, p)
 }
 
-func (s *Session) exchange(ctx context.Context, p *PDU) (*PDU, error) {
+func (s *Session) exchange(ctx context.Context, p *PDU, late func(context.Context, *PDU)) (*PDU, error) {
 	if p.Command.IsResponse() || !p.Command.HasResponse() {
 		return nil, fmt.Errorf("%w: %s has no answer to wait for", ErrNotWritten, p.Command)
 	}
@@ -135,7 +141,7 @@ func (s *Session) exchange(ctx context.Context, p *PDU) (*PDU, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotWritten, err)
 	}
-	r, err := s.enqueue(p.Command, frame)
+	r, err := s.enqueue(p.Command, frame, late)
 	if err != nil {
 		return nil, err
 	}
@@ -171,14 +177,16 @@ func (s *Session) await(ctx context.Context, r *request) (*PDU, error) {
 }
 
 // enqueue gives the request its sequence_number and hands it to the writer.
-func (s *Session) enqueue(command Command, frame []byte) (*request, error) {
+func (s *Session) enqueue(command Command, frame []byte, late func(context.Context, *PDU)) (*request, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended || s.unbinding {
 		return nil, fmt.Errorf("%w: %s: %w", ErrNotWritten, command, ErrSessionClosed)
 	}
 	s.unbinding = command == Unbind
-	return s.enqueueLocked(command, frame), nil
+	r := s.enqueueLocked(command, frame)
+	r.late = late
+	return r, nil
 }
 
 func (s *Session) enqueueLocked(command Command, frame []byte) *request {

@@ -90,7 +90,7 @@ func (s *Session) setReason(reason error) {
 // hand, and returns false when the Session has ended.
 func (s *Session) receive(ctx context.Context, p *PDU, malformed error) bool {
 	if p.Command.IsResponse() {
-		s.answered(p)
+		s.answered(ctx, p)
 		return true
 	}
 	select {
@@ -126,29 +126,26 @@ func (s *Session) refuse(p *PDU, why *DecodeError) {
 	s.respond(p.Answer(why.Status), true, false)
 }
 
-// answered completes the request that p answers. The command must match as well as
-// the sequence_number, or a peer's confusion would pass for an answer; generic_nack
-// answers any.
-func (s *Session) answered(p *PDU) {
+// answered completes the request that p answers.
+func (s *Session) answered(ctx context.Context, p *PDU) {
 	s.mu.Lock()
 	s.answers++
 	s.doubting = false
 	r, ok := s.pending[p.Sequence]
-	if ok && r.begun && (r.answer == p.Command || p.Command == GenericNack) {
+	if ok && r.begun && r.answeredBy(p) {
 		s.completeLocked(r, p, nil)
 		s.mu.Unlock()
 		return
 	}
 	late := !ok && p.Sequence > 0 && p.Sequence <= s.last
+	overdue := s.takeOverdueLocked(p)
 	s.mu.Unlock()
-	event := s.cfg.Logger.Warn().Stringer("command", p.Command).Stringer("status", p.Status).Uint32("sequence", p.Sequence)
 	if late {
-		s.cfg.Counters.LateResponses.Add(1)
-		event.Str("message_id", p.MessageID).Msg("answer came after its request was given up, or twice")
+		s.answeredLate(ctx, overdue, p)
 		return
 	}
-	s.cfg.Counters.StrayResponses.Add(1)
-	event.Msg("answer to nothing that was asked")
+	s.cfg.Logger.WithLevel(warnFirst(s.cfg.Counters.StrayResponses.Add(1) == 1)).Stringer("command", p.Command).
+		Stringer("status", p.Status).Uint32("sequence", p.Sequence).Msg("answer to nothing that was asked")
 }
 
 // addressPair is what texts must have in common for their order to matter.
@@ -207,13 +204,18 @@ func (s *Session) call(ctx context.Context, p *PDU) (resp *PDU) {
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			s.cfg.Counters.Panics.Add(1)
-			s.cfg.Logger.Error().Interface("panic", v).Bytes("stack", debug.Stack()).
-				Stringer("command", p.Command).Msg("a handler panicked; the request is answered with ESME_RSYSERR")
+			s.panicked(v, p.Command)
 			resp = p.Answer(StatusSysErr)
 		}
 	}()
 	return s.cfg.Handler.ServeSMPP(ctx, s, p)
+}
+
+// panicked counts a defect of the bridge that a PDU of command brought to light.
+func (s *Session) panicked(v any, command Command) {
+	s.cfg.Counters.Panics.Add(1)
+	s.cfg.Logger.Error().Interface("panic", v).Bytes("stack", debug.Stack()).
+		Stringer("command", command).Msg("a handler panicked; a request is answered with ESME_RSYSERR")
 }
 
 // respond queues a response. With token, its writing frees a place in tokens; with

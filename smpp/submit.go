@@ -33,25 +33,54 @@ func (l *Link) submit(ctx context.Context, g grant, sub bridge.Submission, segme
 			g.permit = next.permit
 		}
 		g.permit.sent = time.Now()
-		answer, err := g.slot.Send(ctx, l.submitSM(sub, segments[i], i))
+		answer, err := g.slot.SendLate(ctx, l.submitSM(sub, segments[i], i), l.whenLate(sub.Late, r, segments[i].Count, g.permit))
 		if err != nil {
 			g.permit.giveBack()
 			return failed(r, err)
 		}
-		rule := ruleOf(answer.Status, l.cfg.Statuses)
-		l.noteAnswer(rule.Class, g.permit)
-		if rule.Class != ClassOK {
-			return refused(r, answer.Status, rule)
+		if !l.read(&r, answer, segments[i].Count, g.permit) {
+			return r
 		}
-		l.tally.segments.Add(uint64(segments[i].Count))
-		id := answer.MessageID
-		if l.cfg.Fields.ConstantIDs {
-			id = ""
-		}
-		r.SMSCIDs = append(r.SMSCIDs, id)
 	}
 	r.Outcome = bridge.OutcomeSent
 	return r
+}
+
+// read puts what the SMSC answered to a submit_sm of count segments into r, and tells
+// whether it took it.
+func (l *Link) read(r *bridge.Result, answer *PDU, count int, p *permit) (taken bool) {
+	rule := ruleOf(answer.Status, l.cfg.Statuses)
+	l.noteAnswer(rule.Class, p)
+	if rule.Class != ClassOK {
+		*r = refused(*r, answer.Status, rule)
+		return false
+	}
+	l.tally.segments.Add(uint64(count))
+	id := answer.MessageID
+	if l.cfg.Fields.ConstantIDs {
+		id = ""
+	}
+	r.SMSCIDs = append(r.SMSCIDs, id)
+	return true
+}
+
+// whenLate gives what to do with an answer that comes when the submit has ended as
+// unknown; r is what was known before. It keeps nothing of the message's text.
+func (l *Link) whenLate(told func(context.Context, bridge.Result), r bridge.Result, count int, p *permit) func(context.Context, *PDU) {
+	if told == nil {
+		return nil
+	}
+	late := &permit{account: p.account, segments: p.segments, sent: p.sent} // p itself is given back by then
+	return func(ctx context.Context, answer *PDU) {
+		r.SMSCIDs = slices.Clone(r.SMSCIDs) // the caller has the same
+		if l.read(&r, answer, count, late) {
+			r.Outcome = bridge.OutcomeSent
+			if len(r.SMSCIDs) < r.Total {
+				r.Outcome = bridge.OutcomeNotWritten // the others
+			}
+		}
+		told(ctx, r)
+	}
 }
 
 func notWritten(r bridge.Result, err error) bridge.Result {

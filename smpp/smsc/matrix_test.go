@@ -57,6 +57,7 @@ var matrix = map[string]matrixRow{
 	"answer to submit lost":         {fault: "answer-lost", params: smsc.Params{Count: 3}, waits: impatient, ends: unknown, back: soon},
 	"answer to submit lost, resend": {fault: "answer-lost", params: smsc.Params{Count: 2}, waits: impatient, resend: true, back: soon},
 	"late answer":                   {fault: "late-answer", params: smsc.Params{Count: 3}, waits: impatient, ends: unknown, back: soon},
+	"late answer, resend":           {fault: "late-answer", params: smsc.Params{Count: 2}, waits: impatient, resend: true, back: soon},
 	"answers out of order":          {fault: "out-of-order", params: smsc.Params{Count: 9}, back: soon},
 	"nack":                          {fault: "nack", params: smsc.Params{Count: 3}, back: soon},
 	"nack without sequence":         {fault: "nack-nameless", params: smsc.Params{Count: 3}, waits: impatient, ends: unknown, back: soon},
