@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
 )
 
 // connect waits for the server until ctx ends. Once connected the client connects again for
@@ -18,7 +19,7 @@ func (s *Store) connect(ctx context.Context) error {
 	where := s.cfg.URL
 	opts := s.clientOptions()
 	if s.server != nil {
-		opts = append(opts, nats.InProcessServer(s.server.server))
+		opts = append(opts, nats.InProcessServer(s.server))
 		where = nats.DefaultURL // not used
 	}
 	connected := make(chan error, 1) // nil, or why there is no use in waiting
@@ -39,7 +40,11 @@ func (s *Store) connect(ctx context.Context) error {
 			if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) {
 				tell(err)
 			}
-			s.log.Warn().Err(err).Msg("queue: no connection to NATS; trying again")
+			level := zerolog.WarnLevel
+			if s.server != nil {
+				level = zerolog.DebugLevel // the keeper has said why
+			}
+			s.log.WithLevel(level).Err(err).Msg("queue: no connection to NATS; trying again")
 		}),
 	)
 	nc, err := nats.Connect(where, opts...)

@@ -2,9 +2,7 @@ package queue
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,34 +97,36 @@ const spaceEvery = 250 * time.Millisecond
 // stream until the server restarts, so that nothing may be written before it is full.
 // The zero value watches nothing.
 type space struct {
-	dir   *os.File
+	dir   string // empty: nothing is watched
 	floor int64
 
-	mu   sync.Mutex
-	at   time.Time
-	free int64
+	mu       sync.Mutex
+	at       time.Time
+	free     int64
+	readOnly bool
 }
 
-// check refuses below floor bytes, with an error that wraps bridge.ErrFull.
+// check refuses below floor bytes, with an error that wraps bridge.ErrFull, and on a disk
+// that is read-only.
 func (sp *space) check(floor int64) error {
-	if sp.dir == nil || sp.floor < 0 {
+	if sp.dir == "" {
 		return nil
 	}
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	if now := time.Now(); now.Sub(sp.at) > spaceEvery {
-		free, err := freeSpace(sp.dir)
-		if errors.Is(err, os.ErrClosed) {
-			return ErrClosed
-		}
+		free, readOnly, err := diskState(sp.dir)
 		if err != nil {
-			return fmt.Errorf("queue: the free space of %s is not known: %w", sp.dir.Name(), err)
+			return fmt.Errorf("queue: the free space of %s is not known: %w", sp.dir, err)
 		}
-		sp.at, sp.free = now, free
+		sp.at, sp.free, sp.readOnly = now, free, readOnly
 	}
-	if sp.free < floor {
+	if sp.readOnly {
+		return errReadOnly(sp.dir)
+	}
+	if sp.floor >= 0 && sp.free < floor {
 		return fmt.Errorf("%w: only %d MB are free on the disk of %s, and %d MB are the floor: free some space",
-			bridge.ErrFull, sp.free>>20, sp.dir.Name(), floor>>20)
+			bridge.ErrFull, sp.free>>20, sp.dir, floor>>20)
 	}
 	return nil
 }

@@ -22,6 +22,17 @@
 // loses, and may repeat. Whoever handles it asks the journal first. So the ids are ours
 // and never stream sequences.
 //
+// # When the disk fails
+//
+// A server whose write failed never writes again, and those who publish wait in vain. So
+// the [Store] watches its embedded server and the disk below (keeper.go). While the disk is
+// full, fails or is read-only nothing new is taken, with an error that says why; what was accepted
+// stays. Once the disk can be written another server is started on it, within the
+// process, and the lanes begin anew as after a lost connection. A sync that failed is never made up
+// for by a later one: the kernel forgets what it could not write. So the whole store is
+// written anew first (heal.go), and what was being written meanwhile is promised to nobody: each
+// wait for the disk names the era of the group commit in which its write began.
+//
 // # Lanes
 //
 // Each work queue is spread over a few lanes by the phone, and OUT by the network as well, so
@@ -31,7 +42,8 @@
 //
 // # Who owns what
 //
-// A Store owns the server, the connection and one goroutine for the group commit. A Run
+// A Store owns the server, the connection, one goroutine for the group commit and one that
+// watches the server. A Run
 // owns, for each lane, one goroutine that fetches, one that acknowledges, and one for each
 // handler that runs, at most [Config].Credit. All of them end before Run returns, and
 // [Store.Close] ends every Run. All exported methods may be called concurrently.

@@ -33,7 +33,7 @@ func (l *lane[M]) fetch(ctx context.Context) {
 			attempt, last = 0, ""
 		}
 		// A new connection is no trouble by itself, and has been logged once for all lanes.
-		if text := err.Error(); attempt >= troubled && text != last {
+		if text := err.Error(); attempt >= troubled && text != last && !errors.Is(err, errReconnected) {
 			last = text
 			l.log.Warn().Err(err).Int("attempt", attempt).Msg("queue: messages are not coming in; starting the lane again and again")
 		} else {

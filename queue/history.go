@@ -113,8 +113,8 @@ func (s *Store) scan(ctx context.Context, cfg jetstream.ConsumerConfig, fn func(
 // scanStream calls fn for each message of a stream that cfg selects and that is there now,
 // until fn returns false.
 func (s *Store) scanStream(ctx context.Context, stream string, cfg jetstream.ConsumerConfig, fn func(jetstream.Msg) bool) error {
-	if s.closed.Load() {
-		return ErrClosed
+	if err := s.readable(); err != nil {
+		return err
 	}
 	cfg.AckPolicy, cfg.MemoryStorage = jetstream.AckNonePolicy, true
 	cfg.InactiveThreshold = time.Minute // it removes itself if we cannot

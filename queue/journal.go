@@ -27,12 +27,13 @@ func (s *Store) Story(ctx context.Context, id string) (bridge.Story, uint64, err
 // revision; otherwise the error wraps [bridge.ErrConflict]. With durable it returns once
 // the record is on disk. After another error it is not known whether it was stored.
 func (s *Store) PutStory(ctx context.Context, st bridge.Story, rev uint64, durable bool) (uint64, error) {
+	era := s.commit.Era()
 	next, err := s.put(ctx, storySubject(st.ID), st, jetstream.WithExpectLastSequencePerSubject(rev))
 	if err != nil {
 		return 0, fmt.Errorf("queue: story of message %s: %w", st.ID, err)
 	}
 	if durable {
-		if err := s.commit.Wait(ctx); err != nil {
+		if err := s.commit.Wait(ctx, era); err != nil {
 			return 0, err
 		}
 	}
@@ -89,8 +90,8 @@ func (s *Store) Ref(ctx context.Context, account string, candidates []string) (b
 
 // lastSent reads the record at a subject of SENT into v and gives its revision.
 func (s *Store) lastSent(ctx context.Context, subject string, v any) (uint64, error) {
-	if s.closed.Load() {
-		return 0, ErrClosed
+	if err := s.readable(); err != nil {
+		return 0, err
 	}
 	raw, err := s.streams[streamSent].GetLastMsgForSubject(ctx, subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {

@@ -56,6 +56,7 @@ type held[M any] struct {
 	msg   *M     // nil while it is only a number
 	term  string // the reason, where it ends as a dead letter
 	acked bool
+	era   uint64 // of the group commit, when its handling began
 }
 
 // line is the messages of one conversation, oldest first.
@@ -118,7 +119,7 @@ func (l *lane[M]) take(ctx context.Context, seq uint64, reply string, data []byt
 		}
 		return
 	}
-	h := &held[M]{seq: seq, reply: reply}
+	h := &held[M]{seq: seq, reply: reply, era: l.s.commit.Era()}
 	l.held[seq] = h
 	l.mu.Unlock()
 
@@ -163,6 +164,7 @@ func (l *lane[M]) dispatch(ctx context.Context) {
 			h.msg = nil // the turn has it
 			l.whole--
 		}
+		h.era = l.s.commit.Era()
 		l.running++
 		l.turns.Go(func() { l.turn(ctx, ln, h, m) })
 	}

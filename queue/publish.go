@@ -15,18 +15,20 @@ import (
 // PublishMT stores m for [Store.RunMT]; see [bridge.Queue]. It blocks for the server, 5 s at
 // most unless ctx has another deadline, and for the disk.
 func (s *Store) PublishMT(ctx context.Context, m bridge.MT) error {
+	era := s.commit.Era()
 	if err := s.publish(ctx, stageMT, mtSubject(&m, s.lanes), m.ID, m); err != nil {
 		return err
 	}
-	return s.commit.Wait(ctx)
+	return s.commit.Wait(ctx, era)
 }
 
 // PublishMO stores m for [Store.RunMO]; it blocks like PublishMT.
 func (s *Store) PublishMO(ctx context.Context, m bridge.MO) error {
+	era := s.commit.Era()
 	if err := s.publish(ctx, stageMO, moSubject(&m, s.lanes), m.ID, m); err != nil {
 		return err
 	}
-	return s.commit.Wait(ctx)
+	return s.commit.Wait(ctx, era)
 }
 
 // PublishOUT stores m for [Store.RunOUT]. It does not wait for the disk.
@@ -96,11 +98,29 @@ func (s *Store) put(ctx context.Context, subject string, v any, opts ...jetstrea
 	return ack.Sequence, nil
 }
 
+// readable says why nothing can be read: the store is closed, or the embedded server has let
+// go of a disk that failed.
+func (s *Store) readable() error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	if s.server == nil {
+		return nil
+	}
+	_, err := s.server.current()
+	return err
+}
+
 // writable says why nothing may be written: the store is closed, its disk failed, or the
 // disk is so full that a stream could freeze.
 func (s *Store) writable() error {
 	if s.closed.Load() {
 		return ErrClosed
+	}
+	if s.server != nil {
+		if err := s.server.writeErr(); err != nil {
+			return err
+		}
 	}
 	if err := s.commit.Err(); err != nil {
 		return err

@@ -35,6 +35,7 @@ func (s *Store) LoadRecord(ctx context.Context, phone addressing.MSISDN) (addres
 // SaveRecord stores r if the revision is still rev; otherwise the error wraps
 // [addressing.ErrConflict]. It returns once r is on disk.
 func (s *Store) SaveRecord(ctx context.Context, phone addressing.MSISDN, r addressing.Record, rev uint64) error {
+	era := s.commit.Era()
 	data, err := json.Marshal(r)
 	if err == nil {
 		err = s.save(ctx, s.phones, phone.Digits(), data, rev)
@@ -45,7 +46,7 @@ func (s *Store) SaveRecord(ctx context.Context, phone addressing.MSISDN, r addre
 	if err != nil {
 		return fmt.Errorf("queue: record of %s: %w", phone.Masked(), err)
 	}
-	return s.commit.Wait(ctx)
+	return s.commit.Wait(ctx, era)
 }
 
 // RangeRecords calls fn for every record, in no order, until fn returns false. It reads
@@ -154,8 +155,8 @@ func (s *Store) SetMark(ctx context.Context, key string, value []byte) error {
 }
 
 func (s *Store) load(ctx context.Context, kv jetstream.KeyValue, key string) ([]byte, uint64, error) {
-	if s.closed.Load() {
-		return nil, 0, ErrClosed
+	if err := s.readable(); err != nil {
+		return nil, 0, err
 	}
 	e, err := kv.Get(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) { // deleted ones included
@@ -188,8 +189,8 @@ func (s *Store) save(ctx context.Context, kv jetstream.KeyValue, key string, val
 
 // each calls fn for every record of a bucket until it returns false.
 func (s *Store) each(ctx context.Context, kv jetstream.KeyValue, fn func(jetstream.KeyValueEntry) bool) error {
-	if s.closed.Load() {
-		return ErrClosed
+	if err := s.readable(); err != nil {
+		return err
 	}
 	watch, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
 	if err != nil {

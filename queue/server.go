@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -24,11 +25,15 @@ const (
 // is watched, while the server would reserve each MaxBytes against its own limit (10047).
 const maxStore = 1 << 60
 
-// embedded is the NATS server within the daemon, and the lock on its directory.
+// embedded is the NATS server within the daemon, and the lock on its directory. It is
+// started and stopped once; the keeper starts another where it has to.
 type embedded struct {
 	server *server.Server
-	dir    *os.File // the store's directory, which may be a mount: for syncfs and statfs
+	dir    *os.File // the store's directory, which may be a mount: for syncfs
 	lock   *os.File
+
+	stopOnce sync.Once
+	stopped  chan struct{} // closed once nothing of it holds the disk any more
 }
 
 // startServer locks the directory and starts a server on it.
@@ -36,7 +41,7 @@ func startServer(cfg Config) (*embedded, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("queue: the data directory cannot be made: %w", err)
 	}
-	e := &embedded{}
+	e := &embedded{stopped: make(chan struct{})}
 	var err error
 	if e.lock, err = lockDir(cfg.Dir); err != nil {
 		return nil, err
@@ -121,22 +126,23 @@ func serverOptions(cfg Config) *server.Options {
 	return o
 }
 
-// stop ends the server within stopWithin and gives the directory back.
+// stop ends the server and gives the directory back. It waits for that no longer than
+// stopWithin and may be called again.
 func (e *embedded) stop() error {
-	var err error
-	stopped := make(chan struct{})
-	go func() {
-		e.server.Shutdown()
-		e.server.WaitForShutdown()
-		close(stopped)
-	}()
+	e.stopOnce.Do(func() {
+		go func() {
+			e.server.Shutdown()
+			e.server.WaitForShutdown()
+			e.unlock()
+			close(e.stopped)
+		}()
+	})
 	select {
-	case <-stopped:
+	case <-e.stopped:
+		return nil
 	case <-time.After(stopWithin):
-		err = fmt.Errorf("queue: the embedded NATS server did not stop within %s", stopWithin)
+		return fmt.Errorf("queue: the embedded NATS server did not stop within %s", stopWithin)
 	}
-	e.unlock()
-	return err
 }
 
 func (e *embedded) unlock() {

@@ -42,8 +42,8 @@ func (l *lane[M]) settle(done <-chan struct{}) {
 }
 
 // acknowledge takes what is finished out of the queue, once all that was stored before is on
-// disk: the handlers' results must not be lost together with their cause. If the disk
-// fails for good nothing is acknowledged any more.
+// disk: the handlers' results must not be lost together with their cause. What the disk
+// may have lost is handled again.
 func (l *lane[M]) acknowledge() {
 	l.mu.Lock()
 	batch := l.finished
@@ -52,10 +52,15 @@ func (l *lane[M]) acknowledge() {
 	if len(batch) == 0 {
 		return
 	}
-	if err := l.s.commit.Wait(context.Background()); err != nil {
-		l.log.Error().Err(err).Int("messages", len(batch)).
-			Msg("queue: messages that were handled stay queued and will be handled again")
+	era := l.s.commit.Era()
+	if err := l.s.commit.Wait(context.Background(), era); err != nil {
+		l.giveBack(batch, err)
 		return
+	}
+	batch, lost := splitByEra(batch, era)
+	if len(lost) > 0 {
+		l.giveBack(lost, errLost)
+		l.s.link.renew() // each lane begins anew, from its oldest message
 	}
 	for _, h := range batch {
 		l.mu.Lock()
@@ -73,6 +78,29 @@ func (l *lane[M]) acknowledge() {
 		}
 		l.lastAck = reply
 		l.stats.acked.Add(1)
+	}
+}
+
+// splitByEra tells messages whose handling began in era from others.
+func splitByEra[M any](batch []*held[M], era uint64) (of, others []*held[M]) {
+	for _, h := range batch {
+		if h.era == era {
+			of = append(of, h)
+		} else {
+			others = append(others, h)
+		}
+	}
+	return of, others
+}
+
+// giveBack forgets messages that cannot be acknowledged: they come again when the lane
+// begins anew.
+func (l *lane[M]) giveBack(batch []*held[M], why error) {
+	l.log.Error().Err(why).Int("messages", len(batch)).Msg("queue: messages that were handled stay queued and will be handled again")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range batch {
+		delete(l.held, h.seq)
 	}
 }
 

@@ -29,7 +29,7 @@ var (
 type Store struct {
 	cfg    Config
 	log    zerolog.Logger
-	server *embedded // nil: the server is an external one
+	server *keeper // nil: the server is an external one
 	commit *committer
 	space  space
 	nc     *nats.Conn
@@ -79,19 +79,16 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) error {
-	var sync func() error
 	if s.cfg.URL == "" {
-		server, err := startServer(s.cfg)
+		server, err := newKeeper(s.cfg)
 		if err != nil {
 			return err
 		}
-		s.server = server
-		s.space = space{dir: server.dir, floor: s.cfg.MinFree}
-		if s.cfg.Durability == Power && groupCommit {
-			sync = func() error { return syncStore(server.dir) }
-		}
+		s.server, s.commit = server, server.commit
+		s.space = space{dir: storeDir(s.cfg), floor: s.cfg.MinFree}
+	} else {
+		s.commit = newCommitter(nil)
 	}
-	s.commit = newCommitter(sync)
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
@@ -100,11 +97,18 @@ func (s *Store) open(ctx context.Context) error {
 		return fmt.Errorf("queue: JetStream: %w", err)
 	}
 	s.js = js
+	era := s.commit.Era()
 	if err := s.layOut(ctx); err != nil {
 		return err
 	}
 	// The streams that were just made must be there after a power cut as well.
-	return s.commit.Wait(ctx)
+	if err := s.commit.Wait(ctx, era); err != nil {
+		return err
+	}
+	if s.server != nil {
+		s.server.run(s.ctx)
+	}
+	return nil
 }
 
 // Addr is where the embedded server listens for the nats command line tool; empty where
@@ -113,7 +117,7 @@ func (s *Store) Addr() string {
 	if s.server == nil || s.cfg.Listen == "" {
 		return ""
 	}
-	return s.server.server.Addr().String()
+	return s.server.cfg.Listen
 }
 
 // Close ends every Run, waits for their handlers, and stops the embedded server. It is
@@ -135,7 +139,7 @@ func (s *Store) Close() error {
 	}
 	s.link.renew() // frees its context
 	if s.server != nil {
-		return s.server.stop()
+		return s.server.close()
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrClosed is what every method returns after Close.
@@ -18,11 +19,27 @@ type committer struct {
 
 	mu      sync.Mutex
 	waiting []chan error
-	// failed is the first error of sync, for good. The kernel reports a lost write once and
+	// failed is the first error of sync, until renew. The kernel reports a lost write once and
 	// then forgets it, so that a later success would prove nothing about what came before.
 	failed error
 	closed bool
+
+	era atomic.Uint64 // how often renew was called
 }
+
+// Era is to be asked before a write, for Wait.
+func (c *committer) Era() uint64 { return c.era.Load() }
+
+// renew begins a new era: the store was brought onto the disk, as far as it could be read.
+func (c *committer) renew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failed = nil
+	c.era.Add(1)
+}
+
+// errLost is what Wait returns for a write that a failed sync may have lost.
+var errLost = errors.New("queue: the disk failed meanwhile, and what was being written may be lost")
 
 // newCommitter starts the loop unless sync is nil.
 func newCommitter(sync func() error) *committer {
@@ -35,15 +52,15 @@ func newCommitter(sync func() error) *committer {
 	return c
 }
 
-// Wait returns nil after a sync that began after the call. An error means that nothing
-// is known of what was written before. When ctx ends it returns its error at once.
-func (c *committer) Wait(ctx context.Context) error {
+// Wait returns nil after a sync that began after the call, for writes that began in era. An
+// error means that nothing is known of them. When ctx ends it returns its error at once.
+func (c *committer) Wait(ctx context.Context, era uint64) error {
 	if c.sync == nil {
 		return nil
 	}
 	answer := make(chan error, 1) // room for the loop, whether or not anybody still waits
 	c.mu.Lock()
-	if err := c.state(); err != nil {
+	if err := c.state(era); err != nil {
 		c.mu.Unlock()
 		return err
 	}
@@ -62,15 +79,21 @@ func (c *committer) Wait(ctx context.Context) error {
 	}
 }
 
-// state is why nobody can wait any more; the lock is held.
-func (c *committer) state() error {
-	if c.closed {
+// state is why nobody of era can wait any more; the lock is held.
+func (c *committer) state(era uint64) error {
+	switch {
+	case c.closed:
 		return ErrClosed
+	case c.failed != nil:
+		return c.failed
+	case era != c.era.Load():
+		return errLost
+	default:
+		return nil
 	}
-	return c.failed
 }
 
-// Err is the sync error that ended the store, or nil.
+// Err is the sync error after which nothing is promised any more, or nil.
 func (c *committer) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,7 +125,7 @@ func (c *committer) commit() error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("queue: the disk did not take what was written (%w): check the disk and restart", err)
+	err = fmt.Errorf("queue: the disk did not take what was written (%w): check the disk", err)
 	c.mu.Lock()
 	c.failed = err
 	c.mu.Unlock()

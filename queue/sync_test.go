@@ -23,7 +23,7 @@ func TestGroupCommit(t *testing.T) {
 			waiting.Go(func() {
 				time.Sleep(time.Duration(n) * 100 * time.Microsecond) // within the first sync
 				called := time.Now()
-				if err := c.Wait(t.Context()); err != nil {
+				if err := c.Wait(t.Context(), 0); err != nil {
 					t.Error(err)
 				}
 				// Some sync began after the call and has ended.
@@ -37,7 +37,7 @@ func TestGroupCommit(t *testing.T) {
 		if len(began) != 2 || !began[0].Equal(start) || !began[1].Equal(start.Add(10*time.Millisecond)) {
 			t.Errorf("syncs began at %v", began)
 		}
-		if err := c.Wait(t.Context()); !errors.Is(err, ErrClosed) {
+		if err := c.Wait(t.Context(), 0); !errors.Is(err, ErrClosed) {
 			t.Errorf("after Close: %v", err)
 		}
 	})
@@ -53,7 +53,7 @@ func TestGroupCommitFails(t *testing.T) {
 		var waiting sync.WaitGroup
 		for range 10 {
 			waiting.Go(func() {
-				if err := c.Wait(t.Context()); !errors.Is(err, broken) {
+				if err := c.Wait(t.Context(), 0); !errors.Is(err, broken) {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -61,8 +61,17 @@ func TestGroupCommitFails(t *testing.T) {
 		waiting.Wait()
 		// The kernel has reported it and would now say that all is well.
 		broken = nil
-		if err := c.Wait(t.Context()); err == nil || c.Err() == nil {
+		if err := c.Wait(t.Context(), 0); err == nil || c.Err() == nil {
 			t.Error("a lost write was forgotten")
+		}
+		// What is written once the store was brought onto the disk is promised again, and
+		// what was written before never is.
+		c.renew()
+		if err := c.Wait(t.Context(), c.Era()); err != nil || c.Err() != nil {
+			t.Errorf("after renew: %v", err)
+		}
+		if err := c.Wait(t.Context(), c.Era()-1); !errors.Is(err, errLost) {
+			t.Errorf("for a write of before: %v", err)
 		}
 		c.Close()
 	})
@@ -76,7 +85,7 @@ func TestGroupCommitCancelled(t *testing.T) {
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := c.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := c.Wait(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		c.Close()
