@@ -43,23 +43,8 @@ func newApp(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_ *ap
 			err = errors.Join(err, a.close())
 		}
 	}()
-	if a.store, err = queue.Open(ctx, queueConfig(cfg, log)); err != nil {
-		return nil, err
-	}
-	book, err := addressing.NewBook(a.store, bookConfig(cfg))
-	if err != nil {
-		return nil, err
-	}
-	// The hub and the rooms around it know each other: links and messengers get the hub
-	// when they are made, the hub gets the messengers in a map before anything runs.
 	networks := make(map[string]bridge.Messenger)
-	if a.links, err = a.newLinks(); err != nil {
-		return nil, err
-	}
-	a.hub, err = bridge.New(hubConfig(cfg, log, networks), bridge.Ports{
-		Queue: a.store, Journal: a.store, Archive: a.store, Parts: a.store, Marks: a.store,
-		Carrier: a.links, Sessions: a.links, Reader: newReader(cfg), Book: book,
-	})
+	book, err := a.openHub(ctx, networks)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +61,26 @@ func newApp(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_ *ap
 		}
 	}
 	return a, a.openOps(book)
+}
+
+// openHub opens the store and makes the links and the hub over it. The hub and the rooms
+// around it know each other: links and messengers get the hub when they are made, the hub
+// gets the messengers in a map before anything runs.
+func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger) (book *addressing.Book, err error) {
+	if a.store, err = queue.Open(ctx, queueConfig(a.cfg, a.log)); err != nil {
+		return nil, err
+	}
+	if book, err = addressing.NewBook(a.store, bookConfig(a.cfg)); err != nil {
+		return nil, err
+	}
+	if a.links, err = a.newLinks(); err != nil {
+		return nil, err
+	}
+	a.hub, err = bridge.New(hubConfig(a.cfg, a.log, networks), bridge.Ports{
+		Queue: a.store, Journal: a.store, Archive: a.store, Parts: a.store, Marks: a.store,
+		Carrier: a.links, Sessions: a.links, Reader: newReader(a.cfg), Book: book,
+	})
+	return book, err
 }
 
 // newLinks makes the links of the configuration. They store what comes through the
@@ -147,12 +152,7 @@ func (a *app) run(ctx context.Context) error {
 	intake := newStage("messengers", a.log, failed)
 
 	watch.run("ops", a.ops.Run)
-	links.run("smpp", a.links.Run)
-	workers.run("mt", func(ctx context.Context) error { return a.store.RunMT(ctx, a.hub.DispatchMT) })
-	workers.run("mo", func(ctx context.Context) error { return a.store.RunMO(ctx, a.hub.DispatchMO) })
-	workers.run("out", func(ctx context.Context) error { return a.store.RunOUT(ctx, a.hub.DispatchOUT) })
-	workers.run("parts", a.hub.RunParts)
-	workers.run("overdue", func(ctx context.Context) error { return a.hub.RunOverdue(ctx, a.store) })
+	a.runHub(links, workers)
 	if a.webListener != nil {
 		intake.run("web", a.web.Run)
 	}
@@ -169,6 +169,16 @@ func (a *app) run(ctx context.Context) error {
 	err := errors.Join(intake.stop(bound), workers.stop(bound), links.stop(bound), watch.stop(bound), a.close())
 	a.log.Info().Dur("took", time.Since(began)).AnErr("error", err).Msg("smsbridge has stopped")
 	return err
+}
+
+// runHub runs the links and what works on the queues.
+func (a *app) runHub(links, workers *stage) {
+	links.run("smpp", a.links.Run)
+	workers.run("mt", func(ctx context.Context) error { return a.store.RunMT(ctx, a.hub.DispatchMT) })
+	workers.run("mo", func(ctx context.Context) error { return a.store.RunMO(ctx, a.hub.DispatchMO) })
+	workers.run("out", func(ctx context.Context) error { return a.store.RunOUT(ctx, a.hub.DispatchOUT) })
+	workers.run("parts", a.hub.RunParts)
+	workers.run("overdue", func(ctx context.Context) error { return a.hub.RunOverdue(ctx, a.store) })
 }
 
 // close gives back what newApp opened and run did not close.

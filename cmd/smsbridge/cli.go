@@ -18,6 +18,7 @@ type cli struct {
 	Check   CheckCmd   `cmd:"" help:"Say what is wrong with a configuration file, or print the commented example."`
 	Queue   QueueCmd   `cmd:"" help:"Look at the queue of a running daemon."`
 	Lookup  LookupCmd  `cmd:"" help:"Say who is behind a phone, a handle or a number of the bridge."`
+	Bench   BenchCmd   `cmd:"" help:"Measure how fast the bridge is on this machine, against the simulated SMSC."`
 	User    UserCmd    `cmd:"" help:"Make password hashes and API tokens for the web messenger."`
 	Version VersionCmd `cmd:"" help:"Say which build this is."`
 }
