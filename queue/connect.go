@@ -42,7 +42,7 @@ func (s *Store) connect(ctx context.Context) error {
 			}
 			level := zerolog.WarnLevel
 			if s.server != nil {
-				level = zerolog.DebugLevel // the keeper has said why
+				level = zerolog.DebugLevel // inner.go has said why
 			}
 			s.log.WithLevel(level).Err(err).Msg("queue: no connection to NATS; trying again")
 		}),

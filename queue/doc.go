@@ -25,7 +25,7 @@
 // # When the disk fails
 //
 // A server whose write failed never writes again, and those who publish wait in vain. So
-// the [Store] watches its embedded server and the disk below (keeper.go). While the disk is
+// the [Store] watches its embedded server and the disk below (inner.go). While the disk is
 // full, fails or is read-only nothing new is taken, with an error that says why; what was accepted
 // stays. Once the disk can be written another server is started on it, within the
 // process, and the lanes begin anew as after a lost connection. A sync that failed is never made up

@@ -26,7 +26,7 @@ const (
 const maxStore = 1 << 60
 
 // embedded is the NATS server within the daemon, and the lock on its directory. It is
-// started and stopped once; the keeper starts another where it has to.
+// started and stopped once; the Store (inner.go) starts another where it has to.
 type embedded struct {
 	server *server.Server
 	dir    *os.File // the store's directory, which may be a mount: for syncfs

@@ -29,7 +29,7 @@ var (
 type Store struct {
 	cfg    Config
 	log    zerolog.Logger
-	server *keeper // nil: the server is an external one
+	server *inner // nil: the server is an external one
 	commit *committer
 	space  space
 	nc     *nats.Conn
@@ -80,7 +80,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 func (s *Store) open(ctx context.Context) error {
 	if s.cfg.URL == "" {
-		server, err := newKeeper(s.cfg)
+		server, err := newInner(s.cfg)
 		if err != nil {
 			return err
 		}

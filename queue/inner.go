@@ -14,7 +14,7 @@ import (
 	"smsbridge/bridge"
 )
 
-// keeper keeps the embedded server running on a disk that fills up, fails, or becomes
+// inner keeps the embedded server running on a disk that fills up, fails, or becomes
 // read-only, and starts it again, within the daemon, once the disk can be written.
 //
 // It has to: a NATS server whose write failed once never writes to that stream again, and
@@ -25,7 +25,7 @@ import (
 // While the disk is full the server goes on, so that people can read what they wrote.
 // From a disk that failed or is read-only it is stopped at once and holds no file open,
 // so that the file system can be unmounted, repaired and mounted again.
-type keeper struct {
+type inner struct {
 	cfg    Config
 	log    zerolog.Logger
 	id     string // of the directory: an empty mount point must not be taken for it
@@ -46,13 +46,13 @@ const (
 	probeMax = 5 * time.Second
 )
 
-// newKeeper starts a server.
-func newKeeper(cfg Config) (*keeper, error) {
+// newInner starts a server.
+func newInner(cfg Config) (*inner, error) {
 	e, err := startServer(cfg)
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{cfg: cfg, log: cfg.Logger, server: e}
+	k := &inner{cfg: cfg, log: cfg.Logger, server: e}
 	if k.id, err = makeID(storeDir(cfg)); err != nil {
 		return nil, errors.Join(fmt.Errorf("queue: the data directory cannot be used: %w", err), e.stop())
 	}
@@ -68,7 +68,7 @@ func newKeeper(cfg Config) (*keeper, error) {
 }
 
 // current is the server, or why there is none.
-func (k *keeper) current() (*embedded, error) {
+func (k *inner) current() (*embedded, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.server == nil {
@@ -78,14 +78,14 @@ func (k *keeper) current() (*embedded, error) {
 }
 
 // writeErr is why nothing can be stored for now, or nil.
-func (k *keeper) writeErr() error {
+func (k *inner) writeErr() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.fault
 }
 
 // InProcessConn gives the NATS client its connection, to whichever server there is.
-func (k *keeper) InProcessConn() (net.Conn, error) {
+func (k *inner) InProcessConn() (net.Conn, error) {
 	e, err := k.current()
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (k *keeper) InProcessConn() (net.Conn, error) {
 	return e.server.InProcessConn()
 }
 
-func (k *keeper) sync() error {
+func (k *inner) sync() error {
 	e, err := k.current()
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (k *keeper) sync() error {
 }
 
 // run watches until ctx ends.
-func (k *keeper) run(ctx context.Context) {
+func (k *inner) run(ctx context.Context) {
 	k.ended = make(chan struct{})
 	go func() {
 		defer close(k.ended)
@@ -115,7 +115,7 @@ func (k *keeper) run(ctx context.Context) {
 }
 
 // close waits for run, and stops the server.
-func (k *keeper) close() error {
+func (k *inner) close() error {
 	if k.ended != nil {
 		<-k.ended
 	}
@@ -129,7 +129,7 @@ func (k *keeper) close() error {
 }
 
 // check tells what keeps the server from writing.
-func (k *keeper) check() error {
+func (k *inner) check() error {
 	if err := k.commit.Err(); err != nil {
 		return err
 	}
@@ -153,16 +153,16 @@ func errReadOnly(dir string) error {
 }
 
 // full tells whether it is only space that is missing.
-func (k *keeper) full() bool {
+func (k *inner) full() bool {
 	free, readOnly, err := diskState(storeDir(k.cfg))
 	return err == nil && !readOnly && free < k.wanted()
 }
 
 // wanted is how much space must be free before the server starts again.
-func (k *keeper) wanted() int64 { return max(k.cfg.MinFree, 2*probeSize) }
+func (k *inner) wanted() int64 { return max(k.cfg.MinFree, 2*probeSize) }
 
 // restore tries until the server writes again, or ctx ends.
-func (k *keeper) restore(ctx context.Context, fault error) {
+func (k *inner) restore(ctx context.Context, fault error) {
 	if k.full() {
 		fault = fmt.Errorf("%w: %w; free space on the disk of %s", bridge.ErrFull, fault, k.cfg.Dir)
 	}
@@ -187,14 +187,14 @@ func (k *keeper) restore(ctx context.Context, fault error) {
 	}
 }
 
-func (k *keeper) setFault(fault error) {
+func (k *inner) setFault(fault error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.fault = fault
 }
 
 // letGo stops the server, so that nothing of the disk is in use.
-func (k *keeper) letGo() error {
+func (k *inner) letGo() error {
 	e, err := k.current()
 	if err != nil {
 		return nil // it has been
@@ -209,7 +209,7 @@ func (k *keeper) letGo() error {
 }
 
 // again starts another server if the disk is the one that was there and can be written.
-func (k *keeper) again() error {
+func (k *inner) again() error {
 	if err := checkID(storeDir(k.cfg), k.id); err != nil {
 		return err
 	}
