@@ -60,14 +60,23 @@ func (in *incoming) ServeSMPP(ctx context.Context, _ *Session, p *PDU) *PDU {
 		in.link.cfg.Logger.Debug().Stringer("command", p.Command).Msg("request ignored")
 		return nil
 	default:
-		in.link.cfg.Logger.Warn().Stringer("command", p.Command).Msg("request refused: an ESME does not serve it")
-		return p.Answer(StatusInvBndSts)
+		return in.refuse(p, "request refused: an ESME does not serve it")
 	}
 }
 
+// refuse answers what is not for this bind. Only the first is worth a warning.
+func (in *incoming) refuse(p *PDU, why string) *PDU {
+	first := !in.link.refused.Swap(true)
+	in.link.cfg.Logger.WithLevel(warnFirst(first)).Stringer("command", p.Command).Msg(why)
+	return p.Answer(StatusInvBndSts)
+}
+
 func (in *incoming) store(ctx context.Context, p *PDU) *PDU {
-	if in.link.cfg.Store == nil || !in.trusted.Load() {
-		return p.Answer(StatusInvBndSts) // a transmitter gets no messages (SMPP 3.4, 2.3)
+	if in.link.cfg.Store == nil { // SMPP 3.4, 2.3
+		return in.refuse(p, "message refused: a transmitter gets none; ask the operator to send them over a receiver")
+	}
+	if !in.trusted.Load() {
+		return in.refuse(p, "message refused: it came before a valid outbind")
 	}
 	m := in.mo(p)
 	if err := in.link.cfg.Store(ctx, m); err != nil {

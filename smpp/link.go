@@ -25,6 +25,7 @@ type Link struct {
 	continued *line // of messages that have a slot and wait to submit the next segment
 
 	storeFails atomic.Bool  // the last MO was not stored
+	refused    atomic.Bool  // the peer asked for what is not for this bind
 	listener   net.Listener // for outbind; nil until Run has opened it. Run's alone
 
 	mu        sync.Mutex

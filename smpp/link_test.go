@@ -198,6 +198,44 @@ func TestLinkBindsAgain(t *testing.T) {
 	}
 }
 
+// What a link refuses is said once, however often it comes; an MO that comes over a
+// transmitter too, for nobody gets it.
+func TestLinkSaysOnceWhatItRefuses(t *testing.T) {
+	tests := []struct {
+		name string
+		bind smpp.BindMode
+		asks *smpp.PDU
+	}{
+		{"submit_sm", smpp.Transceiver, submitTo("33612345678")},
+		{"an MO over a transmitter", smpp.Transmitter, deliverFrom("33612345678", 0)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := listen(t)
+			var log safeBuffer
+			cfg := quick(l.Addr().String())
+			cfg.Bind, cfg.Logger = tt.bind, zerolog.New(&log)
+			if tt.bind == smpp.Transmitter {
+				cfg.Store = nil
+			}
+			link := newLink(t, cfg)
+			stop := start(t, link)
+			p := acceptPeer(t, l)
+			p.send(p.next().Answer(smpp.StatusOK))
+			waitStatus(t, link, smpp.LinkBound)
+			for i := range uint32(3) {
+				tt.asks.Sequence = i + 1
+				p.send(tt.asks)
+				p.expectAnswer(tt.asks.Command.Response(), smpp.StatusInvBndSts, i+1)
+			}
+			p.unbound(stop)
+			if n := strings.Count(log.String(), `"level":"warn"`); n != 1 || !strings.Contains(log.String(), tt.asks.Command.String()) {
+				t.Errorf("said %d times:\n%s", n, log.String())
+			}
+		})
+	}
+}
+
 // A bind that the SMSC takes and drops at once, again and again, is in quarantine: it
 // shows, with the reason and the time of the next try, and is said loudly once.
 func TestLinkInQuarantine(t *testing.T) {
