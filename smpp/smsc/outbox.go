@@ -32,6 +32,7 @@ type outbox struct {
 	max      int
 	minPause time.Duration // between tries
 	maxPause time.Duration
+	observe  func(Exchange) // nil: nobody
 	log      zerolog.Logger
 
 	mu      sync.Mutex
@@ -124,7 +125,11 @@ func (o *outbox) send(ctx context.Context, it *item) (taken bool, err error) {
 			return false, err
 		}
 		short := it.short
+		o.sawDelivery(it, nil)
 		answer, err := session.Request(ctx, &smpp.PDU{Command: smpp.DeliverSM, Short: &short})
+		if err == nil {
+			o.sawDelivery(it, answer)
+		}
 		switch {
 		case err != nil:
 			o.log.Debug().Err(err).Msg("deliver_sm was not answered; it will be sent again")

@@ -47,6 +47,9 @@ type Config struct {
 	TLSNames []string
 	// Session tunes the connections; its Handler and Logger are not used.
 	Session smpp.SessionConfig
+	// Observe is told of every request that passed, for whoever keeps a record. It may be
+	// called concurrently, and what it is told of waits until it returns. Default: nobody is.
+	Observe func(Exchange)
 	Logger  zerolog.Logger
 }
 
@@ -105,7 +108,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.phones = newPhones(cfg.MaxPhones, cfg.MaxMessages, s.events.publish)
 	s.outbox = &outbox{
-		binds: s.binds, max: cfg.MaxPending, minPause: cfg.RetryMin, maxPause: cfg.RetryMax, log: cfg.Logger,
+		binds: s.binds, max: cfg.MaxPending, minPause: cfg.RetryMin, maxPause: cfg.RetryMax, observe: cfg.Observe, log: cfg.Logger,
 		lanes: make(map[string][]*item),
 	}
 	// Ids go on from the clock, so that a restart never gives one a second time.

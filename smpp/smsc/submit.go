@@ -25,20 +25,26 @@ func (s *Server) submit(ctx context.Context, account string, session *smpp.Sessi
 	}
 	play := s.magic.of(phone.Digits())
 	s.faults.submit(w, &play)
+	refuse := func(status smpp.Status) *smpp.PDU {
+		s.sawSubmit(w, phone, p, Exchange{Answered: true, Status: status})
+		return p.Answer(status)
+	}
 	switch {
 	case play.silent:
+		s.sawSubmit(w, phone, p, Exchange{})
 		return nil
 	case play.nack:
+		s.sawSubmit(w, phone, p, Exchange{Answered: true, Status: smpp.StatusInvCmdID})
 		return nack(ctx, session, p, play.nameless)
 	case play.refuse != smpp.StatusOK:
-		return p.Answer(play.refuse)
+		return refuse(play.refuse)
 	case play.busy != smpp.StatusOK && s.magic.busy(phone.Digits(), now):
-		return p.Answer(play.busy)
+		return refuse(play.busy)
 	}
 	s.binds.own(digitsOf(p.Short.Source.Addr), account)
 	answer := p.Answer(smpp.StatusOK)
 	id := s.nextID.Add(1)
-	answer.MessageID = strconv.FormatUint(id, 10)
+	answer.MessageID = decimal(id)
 	receipts := s.receiptsFor(account, id, phone, p.Short, play, now)
 	if play.elsewhere {
 		for _, r := range receipts {
@@ -51,8 +57,9 @@ func (s *Server) submit(ctx context.Context, account string, session *smpp.Sessi
 		receipts[0].done = func(bool) { close(taken) }
 	}
 	if s.outbox.claim(len(receipts)) != nil {
-		return p.Answer(smpp.StatusMsgQFul)
+		return refuse(smpp.StatusMsgQFul)
 	}
+	s.sawSubmit(w, phone, p, Exchange{Taken: true, MessageID: answer.MessageID, Answered: !play.mute})
 	if play.lost == "" {
 		s.phones.receive(phone, shownAddress(p.Short.Source), shortMO(p.Short), now)
 	}
@@ -126,6 +133,9 @@ func (s *Server) receiptsFor(account string, id uint64, phone addressing.MSISDN,
 func shortMO(short *smpp.Short) bridge.MO {
 	return bridge.MO{ESMClass: short.ESMClass, DataCoding: short.DataCoding, Body: short.Body, TLVs: short.TLVs}
 }
+
+// decimal is how the answer to submit_sm says an id.
+func decimal(id uint64) string { return strconv.FormatUint(id, 10) }
 
 func digitsOf(addr string) string { return strings.TrimPrefix(addr, "+") }
 
