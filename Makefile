@@ -2,8 +2,11 @@
 GO       ?= go
 GOLANGCI := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
+# For chaos: such as "-kills 1000 -seed 7". For soak: where to put the results.
+CHAOS    ?= -kills 100
+SOAK     ?= soak
 
-.PHONY: help run test race check fmt lint peers fuzz bench screenshot
+.PHONY: help run test race check fmt lint peers fuzz bench screenshot chaos soak
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,3 +48,9 @@ bench: ## the smpp room beside other SMPP clients; bench/README.md says how
 
 screenshot: ## the README's picture of the demo, by Chromium
 	SMSBRIDGE_PICTURES=$(CURDIR)/docs $(GO) test ./cmd/smsbridge -run '^TestDemoInChromium$$' -count=1
+
+chaos: ## kill the daemon 100 times, and break what else can break; docs/chaos.md
+	$(GO) run ./internal/chaos $(CHAOS)
+
+soak: ## an hour of steady work and mild faults, measured: results in the folder SOAK
+	nice $(GO) run ./internal/chaos -mild -kills 0 -for 1h -every 20s -pause 2s -phones 10 -sample 5s -dir $(SOAK)

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// restored puts an old copy of the daemon's store in its place, where that is what is wrong on
+// purpose: the first kill takes the copy, the fifth brings it back.
+func (r *run) restored() error {
+	if r.cfg.broken != brokenRestore {
+		return nil
+	}
+	old := filepath.Join(r.dir, "old")
+	switch r.killed() {
+	case 1:
+		return os.CopyFS(old, os.DirFS(r.dataDir()))
+	case 5:
+		if err := os.RemoveAll(r.dataDir()); err != nil {
+			return err
+		}
+		return os.CopyFS(r.dataDir(), os.DirFS(old))
+	default:
+		return nil
+	}
+}
