@@ -253,7 +253,7 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 		t.story.Attempts++
 		t.story.NextAt = t.now().Add(d.after)
 		t.story.note(Change{State: Accepted, At: t.now(), Detail: d.detail})
-		t.log.Warn().Str("link", res.Link).Str("status", res.StatusName).Dur("after", d.after).Msg("submit_sm refused for now")
+		t.log.Info().Str("link", res.Link).Str("status", res.StatusName).Dur("after", d.after).Msg("submit_sm refused for now")
 		if err := t.settle(ctx, false); err != nil {
 			return err
 		}

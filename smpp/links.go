@@ -100,9 +100,12 @@ func (ls *Links) Run(ctx context.Context) error {
 
 // Estimate tells how text would be sent; see [bridge.Carrier]. Where accounts differ it
 // is the one that takes the most segments: which of them will carry the text is known
-// only when it leaves.
+// only when it leaves. So it is an error only where no account can carry the text; one
+// that cannot, and gets it all the same, ends it with the same words.
 func (ls *Links) Estimate(text string) (bridge.Estimate, error) {
 	var most bridge.Estimate
+	var refused error
+	found := false
 	estimated := make(map[string]bool)
 	for _, l := range ls.links {
 		if l.cfg.Bind == Receiver || estimated[l.cfg.Account] {
@@ -110,17 +113,21 @@ func (ls *Links) Estimate(text string) (bridge.Estimate, error) {
 		}
 		estimated[l.cfg.Account] = true
 		e, err := Estimate(text, l.cfg.Text)
-		if err != nil {
-			return bridge.Estimate{}, err
-		}
-		if len(estimated) == 1 || e.Segments > most.Segments {
-			most = e
+		switch {
+		case err != nil:
+			refused = err
+		case !found || e.Segments > most.Segments:
+			most, found = e, true
 		}
 	}
-	if len(estimated) == 0 {
+	switch {
+	case found:
+		return most, nil
+	case refused != nil:
+		return bridge.Estimate{}, refused
+	default:
 		return Estimate(text, TextConfig{})
 	}
-	return most, nil
 }
 
 // split makes the segments of sub as the account of l has them.

@@ -366,3 +366,31 @@ func TestRate(t *testing.T) {
 		t.Errorf("three segments at 20 a second took %s", took)
 	}
 }
+
+func TestEstimateOfSeveralAccounts(t *testing.T) {
+	account := func(name string, text smpp.TextConfig) *smpp.Link {
+		cfg := quick("127.0.0.1:1")
+		cfg.Name, cfg.Account, cfg.Text = name, name, text
+		return newLink(t, cfg)
+	}
+	strict := account("strict", smpp.TextConfig{Encoding: smpp.EncodingGSM7})
+	auto := account("any", smpp.TextConfig{})
+	wide := account("wide", smpp.TextConfig{Encoding: smpp.EncodingUCS2})
+	for _, tt := range []struct {
+		name     string
+		links    []*smpp.Link
+		text     string
+		segments int // 0: refused
+	}{
+		{"only one account, which refuses it", []*smpp.Link{strict}, "日本", 0},
+		{"one of two can carry it", []*smpp.Link{strict, auto}, "日本", 1},
+		{"the one that takes the most", []*smpp.Link{strict, auto, wide}, strings.Repeat("a", 100), 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e, err := newLinks(t, tt.links...).Estimate(tt.text)
+			if e.Segments != tt.segments || (err != nil) != (tt.segments == 0) {
+				t.Errorf("got %+v, %v", e, err)
+			}
+		})
+	}
+}
