@@ -49,6 +49,8 @@ type MO struct {
 	DataCoding  byte    `json:"data_coding"`
 	Body        []byte  `json:"body,omitempty"` // short_message; base64 in JSON
 	TLVs        []TLV   `json:"tlvs,omitempty"`
+	// Requeued says that an operator put it back: it is no repeat of what it was.
+	Requeued bool `json:"requeued,omitempty"`
 }
 
 // Address is an address field of a PDU as it came: type of number, numbering plan
@@ -188,4 +190,8 @@ type Dead struct {
 	MT     *MT       `json:"mt,omitempty"`
 	MO     *MO       `json:"mo,omitempty"`
 	OUT    *OUT      `json:"out,omitempty"`
+	// Raw is a message that could not be decoded, as it was, and Subject where in the queue it
+	// stood.
+	Raw     []byte `json:"raw,omitempty"` // base64 in JSON
+	Subject string `json:"subject,omitempty"`
 }

@@ -79,9 +79,9 @@ const repeatWithin = time.Minute
 // only just been bound.
 func (k *mark) repeats(m MO) (i int, again bool) {
 	i = slices.IndexFunc(k.Seen, func(s sighting) bool {
-		return s.ID == m.ID || s.Session == m.Session && s.Sequence == m.Sequence
+		return s.ID == m.ID || !m.Requeued && s.Session == m.Session && s.Sequence == m.Sequence
 	})
-	if i < 0 {
+	if i < 0 && !m.Requeued {
 		i = slices.IndexFunc(k.Seen, func(s sighting) bool {
 			away, since := m.BoundAt.Sub(s.ReceivedAt), m.ReceivedAt.Sub(m.BoundAt)
 			return s.Session != m.Session && away > 0 && away < repeatWithin && since < repeatWithin
@@ -94,7 +94,7 @@ func (k *mark) repeats(m MO) (i int, again bool) {
 // the SMSC also sends what one of them left unanswered when it fell over another, which
 // was bound long before.
 func (h *Hub) repeats(ctx context.Context, k *mark, m MO) (i int, again bool, err error) {
-	if i, again = k.repeats(m); again || h.Sessions == nil {
+	if i, again = k.repeats(m); again || m.Requeued || h.Sessions == nil {
 		return i, again, nil
 	}
 	i = slices.IndexFunc(k.Seen, func(s sighting) bool {

@@ -68,7 +68,7 @@ type Queue struct {
 }
 
 // Sizes bounds the streams, in bytes; 0: default.
-type Sizes struct{ MT, MO, OUT, Log int64 }
+type Sizes struct{ MT, MO, OUT, Log, Dead int64 }
 
 // Keep is for how long records are kept; 0: default.
 type Keep struct{ Journal, Log, Dead time.Duration }

@@ -42,7 +42,7 @@ func (f *file) readQueue(s *section) {
 	q.Listen = read(s, "listen", listenAddress, "")
 	q.MinFree = read(s, "min_free", size, 0)
 	f.within(s, "max_bytes", func(s *section) {
-		q.MaxBytes = Sizes{MT: read(s, "mt", size, 0), MO: read(s, "mo", size, 0), OUT: read(s, "out", size, 0), Log: read(s, "log", size, 0)}
+		q.MaxBytes = Sizes{MT: read(s, "mt", size, 0), MO: read(s, "mo", size, 0), OUT: read(s, "out", size, 0), Log: read(s, "log", size, 0), Dead: read(s, "dead", size, 0)}
 	})
 	f.within(s, "keep", f.readKeep)
 	f.queueFits(s)

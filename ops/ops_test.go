@@ -117,6 +117,11 @@ func get(t *testing.T, target string) (status int, header http.Header, body stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	return do(t, request)
+}
+
+func do(t *testing.T, request *http.Request) (status int, header http.Header, body string) {
+	t.Helper()
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,9 @@ type Config struct {
 	Depths func(ctx context.Context) ([]QueueDepth, error)
 	// Book answers /admin/v1/lookup. Required.
 	Book *addressing.Book
+	// Dead and Undertaker serve /admin/v1/dead and /admin/v1/audit. Default: not served.
+	Dead       DeadLetters
+	Undertaker Undertaker
 	// Region is the home region, in which a look-up reads national numbers; may be empty.
 	Region string
 	Logger zerolog.Logger
@@ -122,6 +125,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{Timeout: writeTimeout - time.Second}))
 	mux.HandleFunc("GET /admin/v1/queue", s.queue)
 	mux.HandleFunc("GET /admin/v1/lookup", s.lookup)
+	s.deadRoutes(mux)
 	return mux
 }
 

@@ -63,6 +63,8 @@ type Config struct {
 	MTMaxMsgs, MOMaxMsgs, OUTMaxMsgs int64
 	// LogMaxBytes bounds the log of the conversations; the oldest entries go first. Default 1 GiB.
 	LogMaxBytes int64
+	// DeadMaxBytes bounds the dead letters; the oldest go first. Default 256 MiB.
+	DeadMaxBytes int64
 	// MinFree is the free space on Dir's file system, in bytes, below which nothing is accepted
 	// any more. Default 100 MB; negative: no floor.
 	MinFree int64
@@ -115,6 +117,9 @@ func (c Config) withDefaults() (Config, error) {
 		if *b == 0 {
 			*b = gib
 		}
+	}
+	if c.DeadMaxBytes == 0 {
+		c.DeadMaxBytes = gib / 4
 	}
 	if c.MinFree == 0 {
 		c.MinFree = 100 << 20

@@ -108,7 +108,7 @@ func (l *lane[M]) stop() {
 
 // take puts a message that the server gave into its line. One that is held already has
 // been given out again: only the way to acknowledge it is new.
-func (l *lane[M]) take(ctx context.Context, seq uint64, reply string, data []byte) {
+func (l *lane[M]) take(ctx context.Context, seq uint64, subject, reply string, data []byte) {
 	l.mu.Lock()
 	if h, again := l.held[seq]; again {
 		h.reply = reply
@@ -125,7 +125,7 @@ func (l *lane[M]) take(ctx context.Context, seq uint64, reply string, data []byt
 
 	m, err := decode[M](data)
 	if err != nil {
-		l.buryUnreadable(ctx, h, data, err)
+		l.buryUnreadable(ctx, h, subject, data, err)
 		return
 	}
 	l.mu.Lock()
@@ -288,8 +288,8 @@ func (l *lane[M]) retryIn(ctx context.Context, ln *line[M], delay time.Duration)
 // bury makes a dead letter of a message whose handler panics; false if it could not.
 func (l *lane[M]) bury(ctx context.Context, m *M, cause error) bool {
 	d := l.letter(l.stage.id(m), bridge.ReasonInternal, cause.Error())
-	l.stage.dead(&d.Dead, m)
-	if err := l.s.publishDead(ctx, d); err != nil {
+	l.stage.dead(&d, m)
+	if err := l.s.PublishDead(ctx, d); err != nil {
 		l.log.Error().Err(err).Str("message_id", d.ID).Msg("queue: a dead letter was not stored; trying again")
 		return false
 	}
@@ -299,11 +299,11 @@ func (l *lane[M]) bury(ctx context.Context, m *M, cause error) bool {
 
 // buryUnreadable makes a dead letter of what cannot be decoded. It tries until ctx ends:
 // nothing may overtake what nobody can say the conversation of.
-func (l *lane[M]) buryUnreadable(ctx context.Context, h *held[M], data []byte, cause error) {
-	d := l.letter("", bridge.ReasonUnreadable, cause.Error())
-	d.Raw = data
+func (l *lane[M]) buryUnreadable(ctx context.Context, h *held[M], subject string, data []byte, cause error) {
+	d := l.letter(rawID(data), bridge.ReasonUnreadable, cause.Error())
+	d.Raw, d.Subject = data, subject
 	for attempt := 0; ; attempt++ {
-		err := l.s.publishDead(ctx, d)
+		err := l.s.PublishDead(ctx, d)
 		if err == nil {
 			break
 		}
@@ -318,8 +318,6 @@ func (l *lane[M]) buryUnreadable(ctx context.Context, h *held[M], data []byte, c
 	l.finish(h, "not decodable")
 }
 
-func (l *lane[M]) letter(id string, why bridge.Reason, detail string) deadRecord {
-	return deadRecord{Dead: bridge.Dead{
-		V: layout, ID: id, Stage: l.stage.name, Reason: why, Detail: detail, At: time.Now().UTC(),
-	}}
+func (l *lane[M]) letter(id string, why bridge.Reason, detail string) bridge.Dead {
+	return bridge.Dead{V: layout, ID: id, Stage: l.stage.name, Reason: why, Detail: detail, At: time.Now().UTC()}
 }

@@ -45,28 +45,6 @@ func (s *Store) AppendLog(ctx context.Context, e bridge.Entry) error {
 	return err
 }
 
-// PublishDead keeps d for the operator. It does not wait for the disk.
-func (s *Store) PublishDead(ctx context.Context, d bridge.Dead) error {
-	return s.publishDead(ctx, deadRecord{Dead: d})
-}
-
-// deadRecord is a dead letter as the stream holds it.
-type deadRecord struct {
-	bridge.Dead
-	// Raw is a message that could not be decoded, as it was; base64 in JSON.
-	Raw []byte `json:"raw,omitempty"`
-}
-
-func (s *Store) publishDead(ctx context.Context, d deadRecord) error {
-	if _, err := s.put(ctx, deadSubject(d.Stage), d); err != nil {
-		return err
-	}
-	if c := s.counters[strings.ToUpper(d.Stage)]; c != nil {
-		c.dead.Add(1)
-	}
-	return nil
-}
-
 // publish puts a message into a work queue. New work is refused while there is room left
 // to finish what is there: only MT and MO start anything.
 func (s *Store) publish(ctx context.Context, stage, subject, id string, m any) error {

@@ -2,7 +2,6 @@ package queue_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"smsbridge/addressing"
 	"smsbridge/bridge"
@@ -101,15 +99,14 @@ func TestUndecodable(t *testing.T) {
 	})
 	seen.wait(t, 1)
 	queued(t, s, "mt", 0)
-	d := deadLetter(t, js)
+	d := deadLetter(t, s)
 	if d.Reason != bridge.ReasonUnreadable || string(d.Raw) != raw || d.Stage != "MT" || d.Detail == "" {
 		t.Errorf("dead letter %+v", d)
 	}
 }
 
 func TestPanics(t *testing.T) {
-	s := open(t, t.TempDir(), oneLane, listen)
-	_, js := client(t, s)
+	s := open(t, t.TempDir(), oneLane)
 	publish(t, s, mt(1, 0), mt(1, 1))
 	seen := newRecord()
 	work(t, s, func(_ context.Context, m bridge.MT) error {
@@ -123,7 +120,7 @@ func TestPanics(t *testing.T) {
 		t.Errorf("handled %v", all)
 	}
 	queued(t, s, "mt", 0)
-	d := deadLetter(t, js)
+	d := deadLetter(t, s)
 	if d.Reason != bridge.ReasonInternal || d.ID != "m-1-0" || d.MT == nil || d.MT.Text != "0" || !strings.Contains(d.Detail, "a defect") {
 		t.Errorf("dead letter %+v", d)
 	}
@@ -132,25 +129,14 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-type dead struct {
-	bridge.Dead
-	Raw []byte `json:"raw"`
-}
-
-func deadLetter(t *testing.T, js jetstream.JetStream) (d dead) {
+// deadLetter is the only one that there is.
+func deadLetter(t *testing.T, s *queue.Store) bridge.Dead {
 	t.Helper()
-	stream, err := js.Stream(t.Context(), "DEAD")
-	if err != nil {
-		t.Fatal(err)
+	all, total, err := s.DeadLetters(t.Context(), 10)
+	if err != nil || len(all) != 1 || total != 1 {
+		t.Fatalf("%d dead letters %+v, %v", total, all, err)
 	}
-	m, err := stream.GetLastMsgForSubject(t.Context(), "dead.mt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(m.Data, &d); err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return all[0]
 }
 
 func TestStory(t *testing.T) {

@@ -23,9 +23,17 @@ const (
 	streamSent   = "SENT"
 	streamLog    = "LOG"
 	streamDead   = "DEAD"
+	streamAudit  = "AUDIT"
 	bucketPhones = "phones"
 	bucketParts  = "parts"
 	bucketMarks  = "marks"
+)
+
+// auditSubject is that of all records of what operators did, and auditMaxBytes their bound: some
+// 300,000, of which the oldest go first.
+const (
+	auditSubject  = "audit"
+	auditMaxBytes = 64 << 20
 )
 
 // layout is the version of all that stands in the store: names, subjects, records. A
@@ -135,13 +143,18 @@ func (s *Store) streamConfigs() []jetstream.StreamConfig {
 	sent.MaxMsgsPerSubject = 1
 	log := limits(streamLog, "the log of each conversation", "log.>", s.cfg.LogFor)
 	log.MaxBytes, log.Discard = s.cfg.LogMaxBytes, jetstream.DiscardOld
+	dead := limits(streamDead, "dead letters", "dead.>", s.cfg.DeadFor)
+	dead.MaxBytes, dead.Discard = s.cfg.DeadMaxBytes, jetstream.DiscardOld
+	audit := limits(streamAudit, "what operators did", auditSubject, s.cfg.DeadFor)
+	audit.MaxBytes, audit.Discard = auditMaxBytes, jetstream.DiscardOld
 	return []jetstream.StreamConfig{
 		work(stageMT, "messages on their way to phones", "mt.>", s.cfg.MTMaxBytes, s.cfg.MTMaxMsgs),
 		work(stageMO, "short messages and receipts from SMSCs, raw", "mo.>", s.cfg.MOMaxBytes, s.cfg.MOMaxMsgs),
 		work(stageOUT, "texts and statuses on their way to messengers", "out.>", s.cfg.OUTMaxBytes, s.cfg.OUTMaxMsgs),
 		sent,
 		log,
-		limits(streamDead, "dead letters", "dead.>", s.cfg.DeadFor),
+		dead,
+		audit,
 	}
 }
 

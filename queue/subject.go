@@ -104,7 +104,10 @@ func refSubject(account, smscID string) string {
 	return "sent.id." + token(account) + "." + token(smscID)
 }
 
-func deadSubject(stage string) string { return "dead." + token(strings.ToLower(stage)) }
+// deadSubject is of one letter, so that it is found by its id.
+func deadSubject(stage, id string) string {
+	return "dead." + token(strings.ToLower(stage)) + "." + token(id)
+}
 
 // Texts and statuses of a conversation have subjects of their own, so that the latest
 // text is one look-up however many statuses came after it.

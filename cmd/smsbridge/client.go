@@ -26,12 +26,20 @@ const maxAnswer = 16 << 20
 // get asks the daemon for path. It prints the answer where the flags ask for JSON,
 // and otherwise reads it into answer and tells so.
 func (c opsClient) get(ctx context.Context, std *stdio, path string, query url.Values, answer any) (read bool, err error) {
+	return c.ask(ctx, std, http.MethodGet, path, query, nil, answer)
+}
+
+// ask is get for any method, with a header.
+func (c opsClient) ask(ctx context.Context, std *stdio, method, path string, query url.Values, header http.Header, answer any) (read bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	target := strings.TrimRight(c.Ops, "/") + path + "?" + query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	request, err := http.NewRequestWithContext(ctx, method, target, nil)
 	if err != nil || request.URL.Hostname() == "" {
 		return false, fmt.Errorf("%q is not a URL such as http://127.0.0.1:9090: mend --ops or SMSBRIDGE_OPS", c.Ops)
+	}
+	for name, values := range header {
+		request.Header[name] = values
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)

@@ -11,16 +11,24 @@ import (
 
 // QueueCmd is `smsbridge queue`.
 type QueueCmd struct {
-	Ls QueueLsCmd `cmd:"" help:"How much waits in each stage, and for how long."`
+	Ls      QueueLsCmd      `cmd:"" help:"How much waits in each stage, and for how long; ls dead lists the dead letters."`
+	Show    QueueShowCmd    `cmd:"" help:"Show one dead letter."`
+	Requeue QueueRequeueCmd `cmd:"" help:"Try the messages of dead letters again, each as a new message; their senders are told."`
+	Drop    QueueDropCmd    `cmd:"" help:"Give the messages of dead letters up for good."`
+	Audit   QueueAuditCmd   `cmd:"" help:"What operators did with dead letters."`
 }
 
 // QueueLsCmd is `smsbridge queue ls`.
 type QueueLsCmd struct {
 	opsClient
+	What string `arg:"" optional:"" enum:",dead" default:"" help:"dead for the dead letters; otherwise the stages."`
 }
 
-// Run prints one line for each stage.
+// Run prints one line for each stage, or for each dead letter.
 func (c *QueueLsCmd) Run(ctx context.Context, std *stdio) error {
+	if c.What == "dead" {
+		return c.listDead(ctx, std)
+	}
 	var queue ops.Queue
 	if read, err := c.get(ctx, std, "/admin/v1/queue", nil, &queue); err != nil || !read {
 		return err

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"smsbridge/ops"
 	"smsbridge/smpp/smsc"
 )
 
@@ -124,5 +127,66 @@ func TestDrain(t *testing.T) {
 	ann.events(t, func(e event) bool { return e.ID != m.ID || e.Status != "delivered" })
 	if got := texts(t, s, "+33612345678"); len(got) != 1 || got[0] != "hello" {
 		t.Errorf("the phone got %q", got)
+	}
+}
+
+// TestDeadLetters: what belongs to nobody is listed, shown without its text, and put back
+// or given up by command, on record.
+func TestDeadLetters(t *testing.T) {
+	all, hashes := people("ann")
+	s := startSMSC(t, smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond})
+	p := startDaemon(t, testConfig(t.TempDir(), s.Addr(), hashes, ""))
+	ann := all[0]
+	ann.base = p.web
+	m, err := ann.send(t.Context(), "+33612345678", "hello", "")
+	if err != nil || m.Code != http.StatusAccepted {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	ann.events(t, func(e event) bool { return e.ID != m.ID || e.Status != "delivered" })
+	phone := s.Handler()
+	for _, from := range []string{"+33612300001", "+33612300002"} {
+		answer := httptest.NewRecorder()
+		body := strings.NewReader(`{"to": "+33700000001", "text": "secret words"}`)
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/phones/"+from+"/messages", body)
+		request.Header.Set("Content-Type", "application/json")
+		phone.ServeHTTP(answer, request)
+		if answer.Code/100 != 2 {
+			t.Fatalf("the phone cannot write: %d %s", answer.Code, answer.Body)
+		}
+	}
+	var list ops.DeadList
+	for end := time.Now().Add(patience); list.Total != 2; {
+		if code, out, errs := smsbridge(t, "", "queue", "ls", "dead", "--json", "--ops", p.ops); code != exitOK || json.Unmarshal([]byte(out), &list) != nil {
+			t.Fatalf("code %d, %s%s", code, out, errs)
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the dead letters are %+v", list)
+		}
+	}
+	first, second := list.Letters[0].ID, list.Letters[1].ID
+	for _, tt := range []struct {
+		name string
+		args []string
+		code int
+		want []string
+		not  string
+	}{
+		{"list", []string{"ls", "dead"}, exitOK, []string{first, second, "unroutable"}, ""},
+		{"show", []string{"show", first}, exitOK, []string{"stage MO", "reason unroutable", "account main"}, "736563726574"},
+		{"show all", []string{"show", first, "--text"}, exitOK, []string{"octets 736563726574"}, ""},
+		{"requeue", []string{"requeue", first}, exitOK, []string{first + " is queued again as " + first + "-again"}, ""},
+		{"drop", []string{"drop", second}, exitOK, []string{second + " is dropped"}, ""},
+		{"drop what is gone", []string{"drop", second}, exitFailed, []string{"there is no such dead letter"}, ""},
+		{"on record", []string{"audit"}, exitOK, []string{"requeue " + first, "drop " + second, "from 127.0.0.1"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code, out, errs := smsbridge(t, "", append(append([]string{"queue"}, tt.args...), "--ops", p.ops)...)
+			out = strings.Join(strings.Fields(out), " ") // the columns have the width that they need
+			for _, want := range tt.want {
+				if !strings.Contains(out+errs, want) || code != tt.code || tt.not != "" && strings.Contains(out, tt.not) {
+					t.Errorf("code %d, want %q in:\n%s%s", code, want, out, errs)
+				}
+			}
+		})
 	}
 }

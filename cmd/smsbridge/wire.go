@@ -34,7 +34,7 @@ func queueConfig(cfg *configs.Config, log zerolog.Logger) queue.Config {
 	c := queue.Config{
 		URL: q.URL, CredsFile: q.CredentialsFile, Replicas: q.Replicas, Durability: queue.Durability(q.Durability), Listen: q.Listen,
 		MTMaxBytes: int64(q.MaxBytes.MT), MOMaxBytes: int64(q.MaxBytes.MO), OUTMaxBytes: int64(q.MaxBytes.OUT),
-		LogMaxBytes: int64(q.MaxBytes.Log), MinFree: int64(q.MinFree),
+		LogMaxBytes: int64(q.MaxBytes.Log), DeadMaxBytes: int64(q.MaxBytes.Dead), MinFree: int64(q.MinFree),
 		SentFor: q.Keep.Journal, LogFor: q.Keep.Log, DeadFor: q.Keep.Dead, Logger: room(log, "queue"),
 	}
 	if q.URL == "" {

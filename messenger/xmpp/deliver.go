@@ -51,8 +51,8 @@ func (c *Component) Deliver(ctx context.Context, m bridge.OUT) error {
 	}
 }
 
-// tells whether XMPP has a way to show the status: it has none for accepted and
-// sent, and shows delivered only to those who asked for receipts.
+// tells whether XMPP has a way to show the status: it has none for accepted, but in
+// words, nor for sent, and shows delivered only to those who asked for receipts.
 func tells(m bridge.OUT) bool {
 	switch m.State {
 	case bridge.Delivered:
@@ -60,6 +60,8 @@ func tells(m bridge.OUT) bool {
 		return r.receipt && r.id != ""
 	case bridge.Failed, bridge.Expired, bridge.Unknown:
 		return true
+	case bridge.Accepted:
+		return m.Detail != "" // it is said only where there is something to say
 	default:
 		return false
 	}
@@ -98,8 +100,11 @@ func (c *Component) deliverStatus(ctx context.Context, s *session, to jid.JID, m
 	if full, err := jid.Parse(m.ReplyTo); err == nil && full.Bare().Equal(to) {
 		device = full
 	}
-	if m.State == bridge.Delivered {
+	switch m.State {
+	case bridge.Delivered:
 		return c.deliverReceipt(ctx, s, device, m)
+	case bridge.Accepted:
+		return c.deliverNote(ctx, s, to, m)
 	}
 	return c.deliverFailure(ctx, s, device, m)
 }
@@ -157,6 +162,15 @@ func (c *Component) deliverFailure(ctx context.Context, s *session, device jid.J
 	}
 	c.stats.failures.Add(1)
 	return nil
+}
+
+// deliverNote says in words what is no end yet.
+func (c *Component) deliverNote(ctx context.Context, s *session, to jid.JID, m bridge.OUT) error {
+	bounced, err := s.write(ctx, to, c.chat(to.Bare().String(), m, m.Detail))
+	if err != nil {
+		return err
+	}
+	return bounced
 }
 
 // bounceError is what came back for a text: the stanza error that its server sent.
