@@ -3,6 +3,7 @@ package addressing_test
 import (
 	"encoding"
 	"errors"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -71,6 +72,7 @@ func TestParseNumber(t *testing.T) {
 		{"alphanumeric", "Acme 24", addressing.Alphanumeric, "Acme 24"},
 		{"digits alone", "36180", addressing.NoNumber, ""},
 		{"short code of no country", "36180;phone-context=+", addressing.NoNumber, ""},
+		{"short code of an unknown country", "36180;phone-context=+999", addressing.NoNumber, ""},
 		{"name too long", "Acme Telephones", addressing.NoNumber, ""},
 		{"name without a letter", "24-7", addressing.NoNumber, ""},
 		{"accent", "Café", addressing.NoNumber, ""},
@@ -86,6 +88,26 @@ func TestParseNumber(t *testing.T) {
 				t.Errorf("ParseNumber(%q) = %v, %v; want itself", got, again, err)
 			}
 		})
+	}
+}
+
+// Who writes a number without its country is told how it is written.
+func TestBareDigitsAsNumber(t *testing.T) {
+	tests := []struct{ name, in, says, not string }{
+		{"national", "0612345678", "with its country code, like +33612345678", "+0612345678"},
+		{"international", "33700000001", "write it +33700000001", "phone-context"},
+		{"short", "36180", "36180;phone-context=+33", "+36180"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := addressing.ParseNumber(tt.in)
+			if !errors.Is(err, addressing.ErrInvalid) || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), tt.not) {
+				t.Errorf("ParseNumber(%q) = %v; want an error that says %q, and not %q", tt.in, err, tt.says, tt.not)
+			}
+		})
+	}
+	if n, err := addressing.ParseNumber("0033700000001"); err != nil || n.String() != "+33700000001" {
+		t.Errorf("with 00: %v, %v", n, err)
 	}
 }
 

@@ -3,13 +3,22 @@ package addressing
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/nyaruka/phonenumbers"
 )
 
 // ErrInvalid is wrapped by every error of a Parse function in this room.
 var ErrInvalid = errors.New("invalid address")
+
+// Explain gives the words of an error that wraps [ErrInvalid], as a sentence for the
+// person who wrote the address.
+func Explain(err error) string {
+	text := strings.TrimPrefix(err.Error(), ErrInvalid.Error()+": ")
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
 
 // MSISDN is the number of a phone: a country code and a national number, at most
 // 15 digits (ITU-T E.164, 6.2.1). It is comparable; the zero value is no number.
@@ -17,37 +26,51 @@ type MSISDN struct {
 	digits string
 }
 
-// ParseMSISDN reads a phone's number. International spellings (+33612345678,
-// 0033612345678, +33 6 12 34 56 78) need no region; a national one (0612345678) is
-// read as a number of region, an ISO 3166-1 code such as FR. An empty region
-// accepts international spellings only. The error wraps [ErrInvalid] and tells the
-// person who typed the number what to write instead.
+// ParseMSISDN reads a phone's number as a person writes it: with spaces, dashes, dots,
+// slashes or brackets, in digits of any script, or as a tel: URI (RFC 3966).
+// International spellings (+33612345678, 0033612345678) need no region; a national one
+// (0612345678) is read as it is dialled in region, an ISO 3166-1 code such as FR. An
+// empty region accepts international spellings only. Old forms that numbering plans have
+// replaced give the number of today, so that a phone has one name.
+//
+// A number is accepted if it has as many digits as its country's numbers have; see
+// [Rules] for more. A spelling that can be read as two numbers is refused. The error wraps
+// [ErrInvalid] and tells the person who typed the number what to write instead.
 func ParseMSISDN(s, region string) (MSISDN, error) {
-	in := strings.TrimSpace(s)
-	if in == "" {
-		return MSISDN{}, fmt.Errorf("%w: the phone number is empty", ErrInvalid)
-	}
-	if strings.HasPrefix(in, "00") {
-		in = "+" + in[2:]
-	}
-	n, err := phonenumbers.Parse(in, region)
+	sp, err := readSpelling(s)
 	if err != nil {
-		return MSISDN{}, fmt.Errorf("%w: %q is not a phone number: write it like +33612345678", ErrInvalid, s)
+		return MSISDN{}, err
 	}
-	if n.Extension != nil && *n.Extension != "" {
-		return MSISDN{}, fmt.Errorf("%w: %q has an extension, which no SMS can reach", ErrInvalid, s)
+	if sp.context != "" {
+		region = mainRegion(sp.context)
 	}
-	if !phonenumbers.IsPossibleNumber(n) {
-		return MSISDN{}, fmt.Errorf("%w: %q has too few or too many digits for its country: write it like +33612345678", ErrInvalid, s)
+	if err := sp.refuseEmergency(region); err != nil {
+		return MSISDN{}, err
 	}
-	canonical := phonenumbers.Format(n, phonenumbers.E164)
-	// Some possible numbers have a canonical form that reads as another number. They
-	// are in no numbering plan, and accepting them would give one phone two names.
-	again, err := phonenumbers.Parse(canonical, "")
-	if err != nil || phonenumbers.Format(again, phonenumbers.E164) != canonical || !phonenumbers.IsPossibleNumber(again) {
-		return MSISDN{}, fmt.Errorf("%w: %q is not a number of its country: write it like +33612345678", ErrInvalid, s)
+	var valid, possible []string
+	readings := sp.readings(region)
+	for _, d := range readings {
+		switch {
+		case d.valid && !slices.Contains(valid, d.digits):
+			valid = append(valid, d.digits)
+		case !d.valid && !slices.Contains(possible, d.digits) && d.possible():
+			possible = append(possible, d.digits)
+		}
 	}
-	return MSISDN{digits: canonical[1:]}, nil
+	if len(valid) == 0 {
+		if err := sp.refuseShort(region); err != nil {
+			return MSISDN{}, err
+		}
+		valid = possible
+	}
+	switch len(valid) {
+	case 0:
+		return MSISDN{}, sp.refuse(readings, region)
+	case 1:
+		return MSISDN{digits: valid[0]}, nil
+	default:
+		return MSISDN{}, fmt.Errorf("%w: %q can be read as +%s and as +%s: write the one that you mean", ErrInvalid, s, valid[0], valid[1])
+	}
 }
 
 // MustParseMSISDN is ParseMSISDN for constants. It panics on a bad number.

@@ -29,6 +29,9 @@ type Number struct {
 // 7-bit (3GPP TS 23.040, 9.1.2.5).
 const maxAlphanumeric = 11
 
+// maxShortCode is the most digits that a short code has.
+const maxShortCode = 8
+
 // phoneContext joins a short code to its country, as in RFC 3966, 5.1.5.
 const phoneContext = ";phone-context=+"
 
@@ -40,7 +43,7 @@ func ParseNumber(s string) (Number, error) {
 	switch {
 	case in == "":
 		return Number{}, fmt.Errorf("%w: the number is empty", ErrInvalid)
-	case strings.HasPrefix(in, "+"):
+	case strings.HasPrefix(in, "+"), strings.HasPrefix(in, "00") && allDigits(in):
 		m, err := ParseMSISDN(in, "")
 		if err != nil {
 			return Number{}, err
@@ -48,16 +51,27 @@ func ParseNumber(s string) (Number, error) {
 		return LongNumberOf(m), nil
 	case strings.Contains(in, phoneContext):
 		code, country, _ := strings.Cut(in, phoneContext)
-		if !allDigits(code) || len(code) > 8 || !allDigits(country) || len(country) > 3 {
+		if !allDigits(code) || len(code) > maxShortCode || mainRegion(country) == "" {
 			return Number{}, fmt.Errorf("%w: %q is not a short code: write it like 36180;phone-context=+33", ErrInvalid, s)
 		}
 		return Number{kind: ShortCode, value: code, country: country}, nil
 	case allDigits(in):
-		return Number{}, fmt.Errorf("%w: %q needs its country: +%s if it is a long number, %s;phone-context=+33 if it is a short code",
-			ErrInvalid, s, in, in)
+		return Number{}, refuseBareDigits(in)
 	default:
 		return parseAlphanumeric(in)
 	}
+}
+
+// refuseBareDigits says what digits without a country may be.
+func refuseBareDigits(in string) error {
+	long := "with its country code, like +33612345678"
+	if possibleE164(in) {
+		long = "+" + in
+	}
+	if len(in) > maxShortCode {
+		return fmt.Errorf("%w: %q needs its country: write it %s", ErrInvalid, in, long)
+	}
+	return fmt.Errorf("%w: %q needs its country: a long number is written %s, a short code %s", ErrInvalid, in, long, in+phoneContext+"33")
 }
 
 func parseAlphanumeric(in string) (Number, error) {

@@ -38,7 +38,7 @@ func (h *Hub) Accept(ctx context.Context, r Request) (Story, error) {
 func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
 	phone, err := addressing.ParseMSISDN(r.To, h.cfg.Region)
 	if err != nil {
-		return Story{}, &RefusalError{Reason: ReasonBadNumber, Text: sentence(err)}
+		return Story{}, &RefusalError{Reason: ReasonBadNumber, Text: addressing.Explain(err)}
 	}
 	if refusal := h.checkText(r.Text); refusal != nil {
 		return Story{}, refusal
@@ -153,7 +153,7 @@ func (h *Hub) checkText(text string) *RefusalError {
 	e, err := h.Carrier.Estimate(text)
 	switch {
 	case err != nil:
-		return &RefusalError{Reason: ReasonBadText, Text: sentence(err)}
+		return &RefusalError{Reason: ReasonBadText, Text: addressing.Explain(err)}
 	case e.Segments > h.cfg.MaxSegments:
 		return h.refuseLong(fmt.Sprintf("%d SMS", e.Segments))
 	default:
@@ -183,15 +183,6 @@ func refuseStore(err error) *RefusalError {
 		return &RefusalError{Reason: ReasonQueueFull, Text: "The bridge has too many messages waiting and cannot take yours now. Try again in a few minutes.", Err: err}
 	}
 	return &RefusalError{Reason: ReasonUnavailable, Text: "The bridge cannot store messages at the moment, so yours was not taken. Try again in a minute.", Err: err}
-}
-
-// sentence makes an error's text one for people: the sentinel's prefix goes.
-func sentence(err error) string {
-	text := strings.TrimPrefix(err.Error(), addressing.ErrInvalid.Error()+": ")
-	if text == "" {
-		return text
-	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 func deref(s *Story) Story {

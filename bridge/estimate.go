@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"unicode/utf8"
+
+	"smsbridge/addressing"
 )
 
 // Estimate tells what a text would take, before it is sent. An empty text takes
@@ -21,7 +23,7 @@ func (h *Hub) Estimate(_ context.Context, text string) (Estimate, error) {
 	}
 	e, err := h.Carrier.Estimate(text)
 	if err != nil {
-		return Estimate{}, &RefusalError{Reason: ReasonBadText, Text: sentence(err)}
+		return Estimate{}, &RefusalError{Reason: ReasonBadText, Text: addressing.Explain(err)}
 	}
 	return e, nil
 }

@@ -297,7 +297,7 @@ func TestRefusals(t *testing.T) {
 		{"no address", "/admin/v1/lookup", 400, "is empty"},
 		{"no phone", "/admin/v1/lookup?address=nonsense%20address", 400, "write it like +33612345678"},
 		{"a name that is not ours", "/admin/v1/lookup?address=Acme", 400, "neither a phone nor one of the bridge's own numbers"},
-		{"no region", "/admin/v1/lookup?address=0612345678", 400, "is not a phone number"},
+		{"no region", "/admin/v1/lookup?address=0612345678", 400, "has no country code"},
 		{"an unknown network", "/admin/v1/lookup?address=irc:ann", 400, "use xmpp, web or matrix"},
 		{"the store is away", "/admin/v1/lookup?address=%2B33612345678", 503, "cannot be read"},
 		{"the store is away for a handle", "/admin/v1/lookup?address=web:ann", 503, "cannot be read"},

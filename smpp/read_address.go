@@ -37,9 +37,10 @@ func (r *Reader) phone(a bridge.Address) (addressing.MSISDN, error) {
 }
 
 // parsePhone reads an E.164 number from an address field. SMSCs send them with and
-// without a plus, with 00, and under the wrong type of number, so the type decides
-// only which reading is tried first: national for TON 2 and for a leading 0, and
-// international otherwise.
+// without a plus, with 00, and under the wrong type of number. So the type decides only
+// which reading is tried first, national for TON 2 and for a leading 0, and international
+// otherwise; and a reading that is a number of a numbering plan goes before one that
+// only has as many digits: 2025550123 is +1 202 555 0123 in the USA, and not +20 25550123.
 func parsePhone(a bridge.Address, region string) (addressing.MSISDN, bool) {
 	in := strings.TrimSpace(a.Addr)
 	digits := strings.TrimPrefix(in, "+")
@@ -56,12 +57,15 @@ func parsePhone(a bridge.Address, region string) (addressing.MSISDN, bool) {
 	if a.TON == tonNational || in[0] == '0' {
 		readings[0], readings[1] = readings[1], readings[0]
 	}
-	for _, reading := range readings {
-		if m, ok := tryPhone(reading[0], reading[1]); ok {
-			return m, true
-		}
+	first, readable := tryPhone(readings[0][0], readings[0][1])
+	if readable && first.Valid() {
+		return first, true
 	}
-	return addressing.MSISDN{}, false
+	second, ok := tryPhone(readings[1][0], readings[1][1])
+	if ok && (second.Valid() || !readable) {
+		return second, true
+	}
+	return first, readable
 }
 
 func tryPhone(s, region string) (addressing.MSISDN, bool) {

@@ -67,6 +67,38 @@ func TestReadAddresses(t *testing.T) {
 	}
 }
 
+// What SMSCs of a country send, read by someone at home there.
+func TestReadPhoneAtHome(t *testing.T) {
+	tests := []struct {
+		name, region string
+		source       bridge.Address
+		phone        string
+	}{
+		{"an American number of unknown type, which begins as Egypt's", "US", bridge.Address{Addr: "2025550123"}, "+12025550123"},
+		{"the same under the international type", "US", bridge.Address{TON: 1, Addr: "2025550123"}, "+12025550123"},
+		{"Egypt's, from America", "US", bridge.Address{TON: 1, Addr: "201001234567"}, "+201001234567"},
+		{"a French one without its 0, which begins as Australia's", "FR", bridge.Address{Addr: "612345678"}, "+33612345678"},
+		{"Réunion, as France dials it", "FR", bridge.Address{TON: 2, Addr: "0692123456"}, "+262692123456"},
+		{"Mexico with the 1 of old", "MX", bridge.Address{TON: 1, Addr: "5215512345678"}, "+525512345678"},
+		{"Brazil before the ninth digit", "BR", bridge.Address{TON: 1, Addr: "551187654321"}, "+5511987654321"},
+		{"Argentina, as it is dialled there", "AR", bridge.Address{TON: 2, Addr: "0111523456789"}, "+5491123456789"},
+		{"Russia, with its trunk 8", "RU", bridge.Address{TON: 2, Addr: "89123456789"}, "+79123456789"},
+		{"Italy, where the 0 stays", "IT", bridge.Address{TON: 1, Addr: "390612345678"}, "+390612345678"},
+		{"a range that is not given out", "FR", bridge.Address{TON: 1, Addr: "33639980012"}, "+33639980012"},
+		{"the same at home", "FR", bridge.Address{TON: 2, Addr: "0639980012"}, "+33639980012"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := mo("Hi")
+			m.Source = tt.source
+			s, err := (&smpp.Reader{Region: tt.region}).ReadMO(m)
+			if err != nil || s.Phone.String() != tt.phone {
+				t.Errorf("read %v, %v; want %s", s.Phone, err, tt.phone)
+			}
+		})
+	}
+}
+
 func TestReadRefuses(t *testing.T) {
 	phone, number := mo("").Source, mo("").Destination
 	tests := []struct {

@@ -119,8 +119,13 @@ func TestRefusals(t *testing.T) {
 		{"a defect", "chat", ann + "/d", to, "<body>broken</body>", "wait/internal-server-error", "Try again in a minute"},
 		{"national spelling", "chat", ann + "/d", "0612345678@" + domain, "<body>a</body>", "modify/jid-malformed", "write to " + to},
 		{"00 spelling", "chat", ann + "/d", "0033612345678@" + domain, "<body>a</body>", "modify/jid-malformed", "write to " + to},
-		{"no number at all", "chat", ann + "/d", "bob@" + domain, "<body>a</body>", "modify/jid-malformed", "“bob” is not a phone number"},
-		{"too few digits", "chat", ann + "/d", "+331@" + domain, "<body>a</body>", "modify/jid-malformed", "is not a phone number"},
+		{"no number at all", "chat", ann + "/d", "bob@" + domain, "<body>a</body>", "modify/jid-malformed", `"bob" is not a phone number`},
+		{"separators", "chat", ann + "/d", "+33-6.12.34.56.78@" + domain, "<body>a</body>", "modify/jid-malformed", "write to " + to},
+		{"without the plus", "chat", ann + "/d", "33612345678@" + domain, "<body>a</body>", "modify/jid-malformed", "write to " + to},
+		{"overseas at home", "chat", ann + "/d", "0692123456@" + domain, "<body>a</body>", "modify/jid-malformed", "write to +262692123456@" + domain},
+		{"too few digits", "chat", ann + "/d", "+331@" + domain, "<body>a</body>", "modify/jid-malformed", "too few digits: write it like +33612345678. A phone's address here is like +33612345678@" + domain},
+		{"emergency", "chat", ann + "/d", "112@" + domain, "<body>a</body>", "modify/jid-malformed", "emergency number"},
+		{"short number", "chat", ann + "/d", "3620@" + domain, "<body>a</body>", "modify/jid-malformed", "short number"},
 		{"another domain's user", "chat", "eve@other.example/d", to, "<body>a</body>", "auth/forbidden", "You may not send SMS"},
 		{"another domain's user to the bridge", "chat", "eve@other.example/d", domain, "<body>a</body>", "auth/forbidden", "You may not send SMS"},
 		{"not a person", "chat", "corp.example", to, "<body>a</body>", "auth/forbidden", "not a person's address"},
@@ -145,6 +150,35 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("the text was given back as %q", e.Body)
 			}
 		})
+	}
+}
+
+// Some servers pass on addresses that are no JIDs by RFC 7622. Whoever writes to one is
+// answered, by the bridge itself.
+func TestAddressesThatAreNone(t *testing.T) {
+	_, _, st, h := connect(t)
+	tests := []struct{ name, to, text string }{
+		{"full-width digits", "０６１２３４５６７８@" + domain, "write to " + phone + "@" + domain},
+		{"Arabic digits", "٠٦١٢٣٤٥٦٧٨@" + domain, "write to " + phone + "@" + domain},
+		{"no number", "６@" + domain, "too few digits"},
+		{"a number that is right, and more", phone + "@" + domain + "@x", "no address"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			st.raw("<message type='chat' id='1' from='ann@corp.example/d' to='" + tt.to + "'><body>a</body></message>")
+			e := st.get()
+			if got, text := failure(t, e); got != "modify/jid-malformed" || !strings.Contains(text, tt.text) {
+				t.Errorf("got %s %q, want a text with %q", got, text, tt.text)
+			}
+			if e.From != domain || e.To != ann+"/d" || e.ID != "1" || len(h.requests) != 0 {
+				t.Errorf("%+v, %d requests", e, len(h.requests))
+			}
+		})
+	}
+	st.raw("<message type='chat' from='eve@other.example' to='٠٦@" + domain + "'><body>a</body></message>")
+	st.barrier("ann@corp.example", "+33612345678@sms.corp.example")
+	if len(st.stanzas) != 0 {
+		t.Error("a stranger was answered")
 	}
 }
 

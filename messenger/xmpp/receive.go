@@ -2,6 +2,7 @@ package xmpp
 
 import (
 	"runtime/debug"
+	"strings"
 
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
@@ -39,6 +40,10 @@ func asksForSomething(r *received) bool {
 func (s *session) queue(r *received) {
 	from, errFrom := jid.Parse(r.From)
 	to, errTo := jid.Parse(r.To)
+	if errFrom == nil && errTo != nil && r.XMLName.Local == "message" {
+		s.misaddressed(r, from)
+		return
+	}
 	if errFrom != nil || errTo != nil {
 		// Servers stamp and check addresses, so this is no person's doing. Without
 		// them nobody could be answered.
@@ -85,15 +90,35 @@ func person(from jid.JID) (addressing.Handle, error) {
 	return addressing.NewHandle(addressing.NetworkXMPP, from.Bare().String())
 }
 
+// misaddressed answers a message to an address that is no JID, such as a number in Arabic
+// digits: not all servers refuse these. The answer comes from the bridge itself, since a
+// server may end the stream over an address that is none.
+func (s *session) misaddressed(r *received, from jid.JID) {
+	if from.Domain().Equal(s.c.domain) || !s.c.allow.permits(from) {
+		s.c.stats.dropped.Add(1)
+		return
+	}
+	local, _, _ := strings.Cut(r.To, "@")
+	_, wrong := s.c.phoneNamed(local)
+	if wrong == nil {
+		wrong = newFailure(stanza.Modify, stanza.JIDMalformed, "The message was not sent: what it was written to is no address.")
+	}
+	r.To = s.c.domain.String()
+	s.refuse(r, wrong)
+}
+
 // phone reads the phone that an address on this component names. Where the address
 // is not the one spelling that it has, failure says which is.
 func (c *Component) phone(to jid.JID) (addressing.MSISDN, *failure) {
-	local := to.Localpart()
+	return c.phoneNamed(to.Localpart())
+}
+
+func (c *Component) phoneNamed(local string) (addressing.MSISDN, *failure) {
 	m, err := addressing.ParseMSISDN(local, c.cfg.Region)
 	switch {
 	case err != nil:
 		return m, newFailure(stanza.Modify, stanza.JIDMalformed,
-			"“"+local+"” is not a phone number. Write to an address like +33612345678@"+c.domain.String()+".")
+			addressing.Explain(err)+" A phone's address here is like +33612345678@"+c.domain.String()+".")
 	case m.String() != local:
 		return m, newFailure(stanza.Modify, stanza.JIDMalformed,
 			"The message was not sent. Phone numbers are written in full here: write to "+c.address(m)+".")
