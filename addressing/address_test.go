@@ -111,29 +111,6 @@ func TestBareDigitsAsNumber(t *testing.T) {
 	}
 }
 
-func TestParseHandle(t *testing.T) {
-	tests := []struct{ name, in, want string }{
-		{"JID", "xmpp:Ann@Corp.Example/phone", "xmpp:ann@corp.example"},
-		{"web", "web:Ann", "web:ann"},
-		{"Matrix", "matrix:@ann:Corp.Example", "matrix:@ann:corp.example"},
-		{"composed and decomposed are one", "web:Zoe\u0301", "web:zo\u00e9"},
-		{"no network", "ann", ""},
-		{"unknown network", "irc:ann", ""},
-		{"a JID of a server", "xmpp:corp.example", ""},
-		{"empty web name", "web:", ""},
-		{"a web name with a space", "web:ann b", ""},
-		{"Matrix without a server", "matrix:@ann", ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := addressing.ParseHandle(tt.in)
-			if got.String() != tt.want || (err == nil) != (tt.want != "") {
-				t.Errorf("ParseHandle(%q) = %q, %v; want %q", tt.in, got, err, tt.want)
-			}
-		})
-	}
-}
-
 func FuzzParseMSISDN(f *testing.F) {
 	for _, s := range []string{"+33612345678", "0612345678", "tel:+1-202-555-0100", "٠٦١٢٣٤٥٦٧٨", "+800 1234 5678"} {
 		f.Add(s)
@@ -164,21 +141,6 @@ func FuzzParseNumber(f *testing.F) {
 		}
 		if again, err := addressing.ParseNumber(n.String()); err != nil || again != n {
 			t.Errorf("%q: ParseNumber(%q) = %v, %v; want itself", s, n, again, err)
-		}
-	})
-}
-
-func FuzzParseHandle(f *testing.F) {
-	for _, s := range []string{"xmpp:ann@corp.example", "web:ann", "matrix:@ann:corp.example", "xmpp:a@[::1]"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		h, err := addressing.ParseHandle(s)
-		if err != nil {
-			return
-		}
-		if again, err := addressing.ParseHandle(h.String()); err != nil || again != h {
-			t.Errorf("%q: ParseHandle(%q) = %q, %v; want itself", s, h, again, err)
 		}
 	})
 }

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
-	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/secure/precis"
 	"mellium.im/xmpp/jid"
 )
 
@@ -28,8 +27,8 @@ type Handle struct {
 }
 
 // ParseHandle reads "network:id" and makes the id canonical by the rules of its
-// network: a bare JID (RFC 7622), a Matrix id, or the lower-case name of a web
-// user. The error wraps [ErrInvalid].
+// network: a bare JID (RFC 7622), a Matrix id as it stands, or the name of a web
+// user (RFC 8265, UsernameCaseMapped). The error wraps [ErrInvalid].
 func ParseHandle(s string) (Handle, error) {
 	network, id, found := strings.Cut(strings.TrimSpace(s), ":")
 	if !found {
@@ -70,33 +69,54 @@ func NewHandle(network, id string) (Handle, error) {
 	return Handle{network: network, id: canonical}, nil
 }
 
+// maxPasses bounds how often an id is made canonical until that changes nothing:
+// mapping and normalising may each undo the other (RFC 8264, 7). What has not come to
+// rest by then is refused, because its second name would be another person's.
+const maxPasses = 4
+
 func canonicalJID(id string) (string, error) {
-	j, err := jid.Parse(id)
-	if err != nil || j.Localpart() == "" {
-		return "", fmt.Errorf("%w: %q is not a JID of a person: write it like ann@corp.example", ErrInvalid, id)
+	for range maxPasses {
+		j, err := jid.Parse(id)
+		if err != nil || j.Localpart() == "" {
+			break
+		}
+		canonical := j.Bare().String()
+		if canonical == id {
+			return canonical, nil
+		}
+		id = canonical
 	}
-	return j.Bare().String(), nil
+	return "", fmt.Errorf("%w: %q is not a JID of a person: write it like ann@corp.example", ErrInvalid, id)
 }
 
+// canonicalName makes the name of a web user canonical by the profile that JIDs use
+// (RFC 8265, 3.3): lower case, full-width forms narrow, NFC. Look-alikes of other scripts
+// are other names, and other signs than dot, dash and underscore are in none.
 func canonicalName(id string) (string, error) {
-	name := strings.ToLower(norm.NFC.String(id))
-	if name == "" || !utf8.ValidString(name) {
-		return "", fmt.Errorf("%w: the name of a web user is empty or not UTF-8", ErrInvalid)
+	if id == "" {
+		return "", fmt.Errorf("%w: the name of a web user is empty", ErrInvalid)
 	}
+	name := id
+	for range maxPasses {
+		next, err := precis.UsernameCaseMapped.String(name)
+		if err != nil {
+			return "", fmt.Errorf("%w: %q cannot be a name: use letters, digits, dot, dash and underscore", ErrInvalid, id)
+		}
+		if next == name {
+			return name, nameCharacters(name)
+		}
+		name = next
+	}
+	return "", fmt.Errorf("%w: %q cannot be a name: it has no form that stays", ErrInvalid, id)
+}
+
+func nameCharacters(name string) error {
 	for _, r := range name {
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune("._-", r) {
-			return "", fmt.Errorf("%w: the name %q has the character %q; use letters, digits, dot, dash and underscore", ErrInvalid, id, r)
+			return fmt.Errorf("%w: the name %q has the character %q; use letters, digits, dot, dash and underscore", ErrInvalid, name, r)
 		}
 	}
-	return name, nil
-}
-
-func canonicalMatrix(id string) (string, error) {
-	local, server, found := strings.Cut(strings.TrimPrefix(id, "@"), ":")
-	if !strings.HasPrefix(id, "@") || !found || local == "" || server == "" || strings.ContainsFunc(id, unicode.IsSpace) {
-		return "", fmt.Errorf("%w: %q is not a Matrix id: write it like @ann:corp.example", ErrInvalid, id)
-	}
-	return "@" + local + ":" + strings.ToLower(server), nil
+	return nil
 }
 
 // Network is xmpp, web or matrix.

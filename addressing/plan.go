@@ -52,7 +52,8 @@ func (d dialled) possible() bool {
 	if d.valid {
 		return true
 	}
-	if d.length() != phonenumbers.IS_POSSIBLE {
+	if code, rest, ok := cutCountryCode(d.digits); !ok || d.length() != phonenumbers.IS_POSSIBLE ||
+		short(code, rest) || emergency(rest, phonenumbers.GetRegionCodeForCountryCode(code)) {
 		return false
 	}
 	again, ok := readDialled("+"+d.digits, "")

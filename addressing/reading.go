@@ -67,19 +67,20 @@ func (sp spelling) behindCode() (digits, region string) {
 
 // refuseShort refuses short numbers, which have no international form.
 func (sp spelling) refuseShort(region string) error {
-	digits := sp.digits
+	code, digits := phonenumbers.GetCountryCodeForRegion(region), sp.digits
 	if sp.plus {
-		digits, region = sp.behindCode()
+		code, digits, _ = cutCountryCode(sp.digits)
 	}
-	code := phonenumbers.GetCountryCodeForRegion(region)
-	if code == 0 {
-		return nil
-	}
-	n, ok := fromE164(strconv.Itoa(code) + digits)
-	if !ok || !phonenumbers.IsValidShortNumberForRegion(n, region) {
+	if code == 0 || !short(code, digits) {
 		return nil
 	}
 	return fmt.Errorf("%w: %q is a short number, which means something in one country only: only phone numbers like +33612345678 can be reached", ErrInvalid, sp.text)
+}
+
+// short tells whether digits are a short number in the countries of a country code.
+func short(code int, digits string) bool {
+	n, ok := fromE164(strconv.Itoa(code) + digits)
+	return ok && phonenumbers.IsValidShortNumber(n)
 }
 
 // leastDigits is fewer than any phone's number has with its country code.
