@@ -16,6 +16,9 @@ import (
 
 var _ bridge.Letters = (*Store)(nil)
 
+// letterVersion is the form of a dead letter.
+const letterVersion = 1
+
 // PublishDead keeps d for the operator. It does not wait for the disk.
 func (s *Store) PublishDead(ctx context.Context, d bridge.Dead) error {
 	if _, err := s.put(ctx, deadSubject(d.Stage, d.ID), d); err != nil {

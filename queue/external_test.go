@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"smsbridge/bridge"
 	"smsbridge/queue"
@@ -102,35 +101,6 @@ func TestWaitsForServer(t *testing.T) {
 	_, err := queue.Open(ctx, queue.Config{URL: "nats://bob:secret@127.0.0.1:1"})
 	if err == nil || !strings.Contains(err.Error(), "no NATS server answers at nats://xxxxx@127.0.0.1:1") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestForeignStores(t *testing.T) {
-	tests := []struct {
-		name     string
-		metadata map[string]string
-		want     string
-	}{
-		{"of a newer version", map[string]string{"smsbridge.layout": "99"}, "written by a newer version"},
-		{"of somebody else", nil, "not smsbridge's"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			remote := natsServer(t, t.TempDir(), -1)
-			s := open(t, "", external(remote))
-			_, js := connect(t, remote.ClientURL())
-			wantError(t, s.Close(), nil)
-			if err := js.DeleteStream(t.Context(), "SENT"); err != nil {
-				t.Fatal(err)
-			}
-			_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "SENT", Subjects: []string{"sent.>"}, Metadata: tt.metadata})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err = queue.Open(t.Context(), queue.Config{URL: remote.ClientURL()}); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want %q", err, tt.want)
-			}
-		})
 	}
 }
 

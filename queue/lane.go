@@ -319,5 +319,5 @@ func (l *lane[M]) buryUnreadable(ctx context.Context, h *held[M], subject string
 }
 
 func (l *lane[M]) letter(id string, why bridge.Reason, detail string) bridge.Dead {
-	return bridge.Dead{V: layout, ID: id, Stage: l.stage.name, Reason: why, Detail: detail, At: time.Now().UTC()}
+	return bridge.Dead{V: letterVersion, ID: id, Stage: l.stage.name, Reason: why, Detail: detail, At: time.Now().UTC()}
 }

@@ -36,16 +36,6 @@ const (
 	auditMaxBytes = 64 << 20
 )
 
-// layout is the version of all that stands in the store: names, subjects, records. A
-// store that says a higher one is not touched.
-const layout = 1
-
-// What a stream's metadata says.
-const (
-	metaLayout = "smsbridge.layout"
-	metaLanes  = "smsbridge.lanes"
-)
-
 // layOut makes or updates the streams and buckets. An external cluster may take a while
 // to choose its leaders, and so it tries until ctx ends.
 func (s *Store) layOut(ctx context.Context) error {
@@ -71,6 +61,14 @@ func passing(err error) bool {
 }
 
 func (s *Store) tryLayOut(ctx context.Context) error {
+	// Nothing is touched before all of it is known to be ours, and of a layout that is known.
+	stored, err := s.storedLayout(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.migrate(ctx, stored); err != nil {
+		return err
+	}
 	s.lanes = s.cfg.Lanes
 	if err := s.keepLanes(ctx); err != nil {
 		return err
@@ -82,7 +80,6 @@ func (s *Store) tryLayOut(ctx context.Context) error {
 		}
 		s.streams[cfg.Name] = stream
 	}
-	var err error
 	if s.phones, err = s.putBucket(ctx, bucketPhones, "one record for each phone", 0); err != nil {
 		return err
 	}
@@ -160,9 +157,6 @@ func (s *Store) streamConfigs() []jetstream.StreamConfig {
 
 // putStream makes a stream or brings it up to date.
 func (s *Store) putStream(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
-	if err := s.checkLayout(ctx, cfg.Name); err != nil {
-		return nil, err
-	}
 	cfg.Description = fmt.Sprintf("smsbridge layout %d: %s", layout, cfg.Description)
 	cfg.Storage, cfg.Replicas, cfg.AllowDirect = jetstream.FileStorage, s.cfg.Replicas, true
 	if cfg.Metadata == nil {
@@ -182,9 +176,6 @@ func (s *Store) putStream(ctx context.Context, cfg jetstream.StreamConfig) (jets
 }
 
 func (s *Store) putBucket(ctx context.Context, name, what string, ttl time.Duration) (jetstream.KeyValue, error) {
-	if err := s.checkLayout(ctx, "KV_"+name); err != nil {
-		return nil, err
-	}
 	kv, err := s.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket: name, Description: fmt.Sprintf("smsbridge layout %d: %s", layout, what), TTL: ttl,
 		Storage: jetstream.FileStorage, Replicas: s.cfg.Replicas, History: 1,
@@ -194,25 +185,4 @@ func (s *Store) putBucket(ctx context.Context, name, what string, ttl time.Durat
 		return nil, fmt.Errorf("queue: bucket %s: %w", name, err)
 	}
 	return kv, nil
-}
-
-// checkLayout refuses what a newer smsbridge wrote, and what is not ours.
-func (s *Store) checkLayout(ctx context.Context, name string) error {
-	stream, err := s.js.Stream(ctx, name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("queue: stream %s: %w", name, err)
-	}
-	version, err := strconv.Atoi(stream.CachedInfo().Config.Metadata[metaLayout])
-	switch {
-	case err != nil:
-		return fmt.Errorf("queue: the NATS server has a stream %s that is not smsbridge's: use another server or account", name)
-	case version > layout:
-		return fmt.Errorf("queue: stream %s has layout %d, and this smsbridge knows layouts up to %d: "+
-			"it was written by a newer version; run that one", name, version, layout)
-	default:
-		return nil
-	}
 }
