@@ -180,3 +180,31 @@ func TestDemoInChromium(t *testing.T) {
 	b.write("$p", "#answer", "Still there?")
 	b.sees(said(`$$m(".message.mo .text")`, "Still there?"))
 }
+
+// TestFaultsInChromium: a fault is switched on the phone's page, the messenger shows what it
+// does, and the page shows how often it struck and when it is over.
+func TestFaultsInChromium(t *testing.T) {
+	b := newBrowser(t)
+	url, _ := startDemo(t, t.TempDir())
+	b.open(url)
+	b.sees(`$m("#chat") && !$m("#chat").hidden`)
+	const fault = `$p("#fault-list input[name=nack]")`
+	b.sees(`$p("#faults-open") && ($p("#faults-open").click(), true)`)
+	b.sees(`$p("#faults").open && $$p("#fault-list input").length > 30 && $$p("#fault-list input:checked").length === 0 && $p("#faults-off").disabled`)
+	b.sees(fault + ` && (` + fault + `.click(), true)`)
+	b.sees(`$p("#faults-open").textContent === "Faults (1)" && ` + fault + `.checked`)
+	b.write("$m", "#composer", "refused by generic_nack")
+	b.sees(`$m(".message.mt .mark")?.dataset.status === "failed"`)
+	b.sees(fault + `.closest("li").textContent.endsWith("nack · struck 1 submit")`)
+	b.sees(`($p("#fault-list input[name=tls-wrong-name]").click(), true)`)
+	b.sees(`$p("#faults-error").textContent.includes("start it with --smsc-tls") && !$p("#fault-list input[name=tls-wrong-name]").checked`)
+	b.sees(`($p("#faults").close(), true)`)
+	b.picture("faults.png")
+	b.sees(`($p("#faults-open").click(), true)`)
+	b.sees(`$p("#faults").open && $$p("#fault-list input:checked").length === 1`)
+	b.sees(`($p("#faults-off").click(), true)`)
+	b.sees(`$p("#faults-open").textContent === "Faults" && $$p("#fault-list input:checked").length === 0 && $p("#faults-error").hidden`)
+	b.sees(`($p("#faults form .primary").click(), !$p("#faults").open)`)
+	b.write("$m", "#composer", "all is well again")
+	b.sees(`$$m(".message.mt .mark").some((e) => e.dataset.status === "delivered")`)
+}

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"smsbridge/internal/peers"
 	"smsbridge/ops"
 	"smsbridge/smpp/smsc"
 )
@@ -64,6 +66,49 @@ func TestRefusals(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNoRoute: a message that no route serves fails at once with a clear error, and those
+// of served numbers, before and behind it, go on.
+func TestNoRoute(t *testing.T) {
+	all, hashes := people("ann")
+	s := startSMSC(t, smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond})
+	p := startDaemon(t, testConfig(t.TempDir(), s.Addr(), hashes, "routes:\n  - {prefix: +33, links: [main]}\n"))
+	ann := all[0]
+	ann.base = p.web
+
+	want := make(map[string]string) // by message id
+	for _, tt := range []struct{ to, status string }{
+		{"+33612345678", "delivered"}, {"+34612345678", "failed"}, {"+33612345679", "delivered"}, {"+34612345678", "failed"},
+	} {
+		m, err := ann.send(t.Context(), tt.to, "hello", "")
+		if err != nil || m.Code != http.StatusAccepted {
+			t.Fatalf("%s: %+v, %v", tt.to, m, err)
+		}
+		want[m.ID] = tt.status
+	}
+	for id, status := range want {
+		ann.events(t, func(e event) bool {
+			if e.ID != id || !final[e.Status] {
+				return true
+			}
+			if e.Status != status {
+				t.Errorf("%+v; want %s", e, status)
+			}
+			if status == "failed" && (e.Reason != "unroutable" || !strings.Contains(e.Detail, "no connection that serves this number")) {
+				t.Errorf("the sender is told %+v", e)
+			}
+			return false
+		})
+	}
+	if got := texts(t, s, "+34612345678"); len(got) != 0 {
+		t.Errorf("the phone without a route got %q", got)
+	}
+	empty := regexp.MustCompile(`(?im)^mt +0 `)
+	peers.Eventually(t, "nothing waits", func() bool {
+		_, out, _ := smsbridge(t, "", "queue", "ls", "--ops", p.ops)
+		return empty.MatchString(out)
+	})
 }
 
 // TestQueueFull: a full queue refuses at once and says so; what it holds stays, and there

@@ -33,7 +33,7 @@
 // # Faults
 //
 // A fault strikes whoever is connected, whatever the number. It is switched while the
-// server runs, by [Server.SwitchOn] or PUT /faults/{name}, for so many strikes or
+// server runs, by [Server.SwitchOn], PUT /faults/{name} or on the page, for so many strikes or
 // seconds, and on each connection only after so many PDUs ([Params]).
 //
 //	connecting   black-hole, tls-wrong-name, bind-silent, bind-refused, already-bound,

@@ -1,7 +1,8 @@
 // A simulated phone. The fragment of the address names it: #+33612345678. All
 // addresses are relative, because the page may be mounted anywhere.
 
-const $ = (id) => document.getElementById(id);
+import { $, el, read, say } from "./page.js";
+
 const numberForm = /^\+[0-9]{5,15}$/;
 const standard = "+33612345678";
 
@@ -13,29 +14,6 @@ const drafts = new Map(); // by phone and thread
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const peer = (m) => (m.direction === "received" ? m.from : m.to);
-
-function el(tag, props = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...children);
-  return node;
-}
-
-function say(node, text) {
-  node.textContent = text ?? "";
-  node.hidden = !text;
-}
-
-async function read(path, options) {
-  let response, answer;
-  try {
-    response = await fetch(path, options);
-    answer = await response.json();
-  } catch {
-    throw new Error("The simulator does not answer. Try again.");
-  }
-  if (!response.ok) throw new Error((answer.detail ?? "That did not work.").replace(/^smsc: /, ""));
-  return answer;
-}
 
 const messagesOf = (number) => `phones/${encodeURIComponent(number)}/messages`;
 
