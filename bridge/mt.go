@@ -50,7 +50,7 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) (err error) {
 		}
 		return t.conclude(ctx, d)
 	}
-	if now := t.now(); now.Before(t.story.NextAt) && now.Before(t.m.ExpiresAt) {
+	if t.waits() {
 		return t.later()
 	}
 	for {
@@ -145,6 +145,14 @@ func (h *Hub) take(ctx context.Context, m MT) (*turn, error) {
 		return nil, err
 	}
 	return &turn{Hub: h, m: m, story: s, rev: rev, log: h.log.With().Str("message_id", m.ID).Str("msisdn", m.Phone.Masked()).Logger()}, nil
+}
+
+// waits tells whether the next attempt is not due yet. One that seems further away than the
+// schedule ever puts it is due: the clock was set back since it was stored.
+func (t *turn) waits() bool {
+	now := t.now()
+	planned := retryAfter[min(max(t.story.Attempts-1, 0), len(retryAfter)-1)]
+	return now.Before(t.story.NextAt) && t.story.NextAt.Sub(now) <= planned && now.Before(t.m.ExpiresAt)
 }
 
 // later asks for the message when its next attempt is due, or its end.

@@ -28,8 +28,11 @@ func (h *Hub) match(ctx context.Context, m MO, short Short) error {
 		if since.Before(h.began) {
 			since = h.began
 		}
-		if age := h.now().Sub(since); age < receiptWait {
-			return &LaterError{At: since.Add(min(2*max(age, 0)+time.Second, receiptWait))}
+		switch age := h.now().Sub(since); {
+		case age < 0: // the clock was set back since it came
+			return &LaterError{At: h.now().Add(receiptWait)}
+		case age < receiptWait:
+			return &LaterError{At: since.Add(min(2*age+time.Second, receiptWait))}
 		}
 		h.stats.receipt(false)
 		h.log.Warn().Str("smsc", m.Account).Str("msisdn", short.Phone.Masked()).Str("message_id", m.ID).
