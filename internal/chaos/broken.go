@@ -14,12 +14,12 @@ func (r *run) restored() error {
 	old := filepath.Join(r.dir, "old")
 	switch r.killed() {
 	case 1:
-		return os.CopyFS(old, os.DirFS(r.dataDir()))
+		return os.CopyFS(old, os.DirFS(r.dataDir(0)))
 	case 5:
-		if err := os.RemoveAll(r.dataDir()); err != nil {
+		if err := os.RemoveAll(r.dataDir(0)); err != nil {
 			return err
 		}
-		return os.CopyFS(r.dataDir(), os.DirFS(old))
+		return os.CopyFS(r.dataDir(0), os.DirFS(old))
 	default:
 		return nil
 	}

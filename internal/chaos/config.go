@@ -25,7 +25,10 @@ type config struct {
 	rest   time.Duration // how long all may take to come to its end after the last fault
 	dir    string        // for results; empty: a folder of its own that is removed where all is well
 	sample time.Duration // how often the daemon is measured; 0: never
-	broken string        // what is wrong on purpose; empty: nothing
+	nodes  int           // NATS servers; 0: the one inside the daemon
+	// instances is how many daemons share a cluster.
+	instances int
+	broken    string // what is wrong on purpose; empty: nothing
 }
 
 // The things that can be wrong on purpose, so that a run must find violations.
@@ -50,6 +53,8 @@ func parseFlags(args []string, out io.Writer) (config, error) {
 	f.BoolVar(&c.mild, "mild", false, "only faults of the SMSC and the wire: no kill, no stop, no full disk, no clock")
 	f.StringVar(&c.only, "faults", "", "only these faults, with commas between: "+strings.Join(faultNames(), ", "))
 	f.DurationVar(&c.rest, "rest", 2*time.Minute, "how long all may take to come to its end when nothing breaks any more")
+	f.IntVar(&c.nodes, "nodes", 0, "how many NATS servers make a cluster, 1 to 5; 0 is the one inside the daemon")
+	f.IntVar(&c.instances, "instances", 2, "how many daemons share the cluster, 1 to 5")
 	f.StringVar(&c.dir, "dir", "", "where to write the history, the daemon's log and the measurements")
 	f.DurationVar(&c.sample, "sample", 0, "how often the daemon's memory, goroutines and files are measured, such as 5s")
 	if err := f.Parse(args); err != nil {
@@ -71,6 +76,8 @@ func (c config) check() error {
 		return fmt.Errorf("-people must be 1 to %d, got %d", len(names), c.people)
 	case c.phones < 1 || c.phones > 1000:
 		return fmt.Errorf("-phones must be 1 to 1000, got %d", c.phones)
+	case c.nodes < 0 || c.nodes > 5 || c.instances < 1 || c.instances > 5:
+		return fmt.Errorf("-nodes must be 0 to 5 and -instances 1 to 5, got %d and %d", c.nodes, c.instances)
 	case c.pause <= 0 || c.every <= 0 || c.rest <= 0:
 		return fmt.Errorf("-pause, -every and -rest must be more than nothing")
 	case c.mild && c.kills > 0 && c.last == 0:

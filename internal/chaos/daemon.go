@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -22,29 +20,30 @@ const startWithin = time.Minute
 
 // daemon is the process that is broken, and the same after each restart.
 type daemon struct {
+	process
+	name           string
 	binary, config string
 	env            []string
+	island         *island  // nil: it lives where the harness does
 	log            *os.File // all that each of them said
 
 	web, ops atomic.Pointer[string] // URLs
 
-	mu     sync.Mutex
-	cmd    *exec.Cmd
-	exited chan struct{}
-	starts []time.Duration // how long each start took until it served
+	starting sync.Mutex
+	starts   []time.Duration // how long each start took until it served
 }
 
-// build compiles the daemon as it is in this module, with what else the go command is told.
-func build(ctx context.Context, dir string, flags ...string) (string, error) {
+// build compiles a program as this module has it, with what else the go command is told.
+func build(ctx context.Context, dir, name, pkg string, flags ...string) (binary string, err error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "smsbridge").Output()
 	if err != nil {
 		return "", fmt.Errorf("cannot find the module smsbridge; run this inside its repository: %w", err)
 	}
-	binary := filepath.Join(dir, "smsbridge")
-	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", binary}, flags...), "./cmd/smsbridge")...)
+	binary = filepath.Join(dir, name)
+	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", binary}, flags...), pkg)...)
 	cmd.Dir = strings.TrimSpace(string(root))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("the daemon does not build: %w\n%s", err, out)
+		return "", fmt.Errorf("%s does not build: %w\n%s", name, err, out)
 	}
 	return binary, nil
 }
@@ -52,7 +51,7 @@ func build(ctx context.Context, dir string, flags ...string) (string, error) {
 // start runs the daemon and returns once it serves.
 func (d *daemon) start(ctx context.Context) error {
 	began := time.Now()
-	ready, exited, err := d.launch()
+	ready, exited, err := d.begin()
 	if err != nil {
 		return err
 	}
@@ -60,14 +59,14 @@ func (d *daemon) start(ctx context.Context) error {
 	defer timeout.Stop()
 	select {
 	case <-ready:
-		d.mu.Lock()
+		d.starting.Lock()
 		d.starts = append(d.starts, time.Since(began))
-		d.mu.Unlock()
+		d.starting.Unlock()
 		return nil
 	case <-exited:
-		return errors.New("the daemon ended as soon as it was started; its log says why")
+		return fmt.Errorf("daemon %s ended as soon as it was started; its log says why", d.name)
 	case <-timeout.C:
-		return fmt.Errorf("the daemon did not serve within %s; its log says more", startWithin)
+		return fmt.Errorf("daemon %s did not serve within %s; its log says more", d.name, startWithin)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -75,34 +74,23 @@ func (d *daemon) start(ctx context.Context) error {
 
 // startAndKill starts the daemon and kills it after a while, whether or not it serves yet.
 func (d *daemon) startAndKill(ctx context.Context, after time.Duration) error {
-	if _, _, err := d.launch(); err != nil {
+	if _, _, err := d.begin(); err != nil {
 		return err
 	}
 	defer d.kill()
 	return sleep(ctx, after)
 }
 
-// launch runs the daemon. ready is closed when it serves, exited when it is gone.
-func (d *daemon) launch() (ready, exited chan struct{}, err error) {
-	cmd := exec.Command(d.binary, "serve", "--config", d.config) //nolint:noctx // it is killed on purpose, and by close
+// begin runs the daemon. ready is closed when it serves, exited when it is gone.
+func (d *daemon) begin() (ready, exited chan struct{}, err error) {
+	cmd := exec.Command(d.binary, "serve", "--config", d.config) //nolint:noctx // it is killed on purpose, and at the end
+	if d.island != nil {                                         // ip becomes the daemon
+		cmd = exec.Command("ip", append([]string{"netns", "exec", d.island.name}, cmd.Args...)...) //nolint:noctx // the same
+	}
 	cmd.Env = append(os.Environ(), d.env...)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	ready, exited = make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(exited)
-		d.read(stderr, ready)
-		_ = cmd.Wait() // it was killed, or its last words are in the log
-	}()
-	d.mu.Lock()
-	d.cmd, d.exited = cmd, exited
-	d.mu.Unlock()
-	return ready, exited, nil
+	ready = make(chan struct{})
+	exited, err = d.launch(cmd, func(stderr io.Reader) { d.read(stderr, ready) })
+	return ready, exited, err
 }
 
 // read keeps what the daemon says, and takes the addresses that it serves from it.
@@ -139,61 +127,34 @@ func url(p *atomic.Pointer[string]) string {
 	return ""
 }
 
-// pid of the process that runs now.
-func (d *daemon) pid() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.cmd.Process.Pid
-}
-
-// kill is kill -9; it returns once the process is gone.
-func (d *daemon) kill() {
-	d.mu.Lock()
-	cmd, exited := d.cmd, d.exited
-	d.mu.Unlock()
-	if cmd == nil {
-		return
+// settings makes a daemon's configuration. It serves at host.
+func (r *run) settings(dataDir, host string) string {
+	queue, binds := fmt.Sprintf("min_free: %dMiB", minFree>>20), 2
+	if len(r.nodes) > 0 {
+		queue, binds = fmt.Sprintf(`url: "%s", replicas: %d, lease_time: %s`, r.natsURL(), min(len(r.nodes), 3), leaseTime), 1
 	}
-	_ = cmd.Process.Kill() // fails only where it is gone
-	<-exited
-}
-
-// signal tells the process something.
-func (d *daemon) signal(s syscall.Signal) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.cmd.Process.Signal(s)
-}
-
-// gone is closed when the process that runs now ends.
-func (d *daemon) gone() <-chan struct{} {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.exited
-}
-
-// settings makes the daemon's configuration.
-func (r *run) settings(dataDir, smscAddr string) string {
+	insecure := host != "127.0.0.1"
 	var b strings.Builder
 	fmt.Fprintf(&b, `data_dir: %s
 drain_timeout: 10s
 log: {level: info}
-ops: {listen: "127.0.0.1:0"}
-queue: {min_free: %dMiB}
+ops: {listen: "%s:0", insecure: %t}
+queue: {%s}
 numbers:
   region: FR
-  pool: [`, dataDir, minFree>>20)
+  pool: [`, dataDir, host, insecure, queue)
 	for n := range len(names) + 2 {
 		fmt.Fprintf(&b, `"+337000000%02d", `, n)
 	}
 	fmt.Fprintf(&b, `]
 mt: {unknown: %s}
 smsc:
-  - {name: main, address: "%s", system_id: bridge, password: secret, binds: 2, window: 20, response_timeout: %s, enquire_interval: 2s}
+  - {name: main, address: "%s", system_id: bridge, password: secret, binds: %d, window: 20, response_timeout: %s, enquire_interval: 2s}
 web:
-  listen: 127.0.0.1:0
+  listen: "%s:0"
+  insecure: %t
   users:
-`, map[bool]string{true: "resend", false: "fail"}[r.cfg.resend], smscAddr, responseTimeout)
+`, map[bool]string{true: "resend", false: "fail"}[r.cfg.resend], r.wire.addr(), binds, responseTimeout, host, insecure)
 	for _, p := range r.people {
 		fmt.Fprintf(&b, "    - {name: %s, password_hash: \"%s\"}\n", p.name, noPassword)
 	}
@@ -210,6 +171,8 @@ const noPassword = "$argon2id$v=19$m=65536,t=3,p=1$c21zYnJpZGdlZXhhbXBsZQ$TQ4GzT
 const (
 	// responseTimeout is after which the daemon holds a submit for unanswered.
 	responseTimeout = 2 * time.Second
+	// leaseTime is after which another instance takes over from one that is silent.
+	leaseTime = 3 * time.Second
 	// minFree is the daemon's queue.min_free in bytes: the disk of a run is small.
 	minFree = 40 << 20
 )

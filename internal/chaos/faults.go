@@ -12,15 +12,25 @@ import (
 	"smsbridge/smpp/smsc"
 )
 
-// fault is something that breaks, and is whole again when do returns.
+// fault is something that breaks, and is whole again when breaks returns.
 type fault struct {
 	name   string
 	often  int // how often it comes, beside the others
 	fatal  bool
 	doubt  bool // an answer to a submit may be lost
 	needs  func(*run) bool
+	where  place
 	breaks func(context.Context, *run, *rand.Rand) error
 }
+
+// place is where a fault can be played.
+type place int
+
+const (
+	everywhere place = iota
+	alone            // one daemon with the queue inside
+	together         // several daemons on a NATS cluster
+)
 
 // faultTable is all that can break.
 func faultTable() []fault {
@@ -33,10 +43,14 @@ func faultTable() []fault {
 		{name: "silence", often: 4, doubt: true, breaks: silent},
 		{name: "slow-wire", often: 3, doubt: true, breaks: slowWire},
 		{name: "smsc", often: 20, doubt: true, breaks: smscFault},
-		{name: "disk-low", often: 2, fatal: true, needs: hasDisk, breaks: fillDisk(minFree / 2)},
-		{name: "disk-full", often: 2, fatal: true, doubt: true, needs: hasDisk, breaks: fillDisk(0)},
-		{name: "disk-hangs", often: 3, fatal: true, doubt: true, needs: hasDisk, breaks: freezeDisk},
+		{name: "disk-low", often: 2, fatal: true, where: alone, needs: hasDisk, breaks: fillDisk(minFree / 2)},
+		{name: "disk-full", often: 2, fatal: true, doubt: true, where: alone, needs: hasDisk, breaks: fillDisk(0)},
+		{name: "disk-hangs", often: 3, fatal: true, doubt: true, where: alone, needs: hasDisk, breaks: freezeDisk},
 		{name: "clock", often: 3, fatal: true, doubt: true, needs: func(r *run) bool { return r.clock != nil }, breaks: stepClock},
+		{name: "node-kill", often: 25, fatal: true, doubt: true, where: together, breaks: killNode},
+		{name: "node-stop", often: 5, fatal: true, doubt: true, where: together, breaks: stopNode},
+		{name: "nodes-kill", often: 3, fatal: true, doubt: true, where: together, breaks: killNodes},
+		{name: "partition", often: 10, fatal: true, doubt: true, where: together, needs: func(r *run) bool { return r.daemons[0].island != nil }, breaks: partition},
 	}
 }
 
@@ -53,6 +67,9 @@ func hasDisk(r *run) bool { return r.disk != nil }
 // mayPlay tells whether a run is to play a fault, if the machine can.
 func (c config) mayPlay(f fault) bool {
 	wanted := c.wanted()
+	if f.where == alone && c.nodes > 0 || f.where == together && c.nodes == 0 {
+		return false
+	}
 	return !(c.mild && f.fatal) && (wanted == nil || slices.Contains(wanted, f.name))
 }
 
@@ -75,7 +92,7 @@ func (r *run) breakThings(ctx context.Context) error {
 		total += f.often
 	}
 	end := time.Now().Add(r.cfg.last)
-	for time.Now().Before(end) || r.killed() < r.cfg.kills {
+	for time.Now().Before(end) || r.killed() < r.cfg.kills { // of daemons and of nodes
 		if err := sleep(ctx, around(choice, r.cfg.every)); err != nil {
 			return err
 		}
@@ -108,50 +125,73 @@ func between(choice *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(choice.Int64N(int64(most-least)))
 }
 
-func kill(ctx context.Context, r *run, _ *rand.Rand) error {
-	r.daemon.kill()
+// pick chooses one of several.
+func pick[T any](choice *rand.Rand, from []T) T { return from[choice.IntN(len(from))] }
+
+// away is how long a process may be missing: where there are others, long enough for them to
+// take over.
+func (r *run) away(choice *rand.Rand) time.Duration {
+	if len(r.nodes) == 0 {
+		return 0
+	}
+	return between(choice, 0, 2*leaseTime)
+}
+
+func kill(ctx context.Context, r *run, choice *rand.Rand) error {
+	d := pick(choice, r.daemons)
+	d.kill()
 	r.counts.kills.Add(1)
 	if err := r.restored(); err != nil {
 		return err
 	}
-	return r.daemon.start(ctx)
+	if err := sleep(ctx, r.away(choice)); err != nil {
+		return err
+	}
+	return d.start(ctx)
 }
 
-// killStarting kills it while it starts, once or twice.
+// killStarting kills a daemon while it starts, once or twice.
 func killStarting(ctx context.Context, r *run, choice *rand.Rand) error {
+	d := pick(choice, r.daemons)
 	for range 1 + choice.IntN(2) {
-		r.daemon.kill()
-		r.counts.kills.Add(1)
-		if err := r.daemon.startAndKill(ctx, between(choice, 0, 400*time.Millisecond)); err != nil {
+		d.kill()
+		if err := d.startAndKill(ctx, between(choice, 0, 400*time.Millisecond)); err != nil {
 			return err
 		}
-		r.counts.kills.Add(1)
+		r.counts.kills.Add(2)
 	}
-	return r.daemon.start(ctx)
+	return d.start(ctx)
 }
 
-// stop lets the process stand still and go on.
+// stop lets a daemon stand still and go on, as if nothing had been.
 func stop(ctx context.Context, r *run, choice *rand.Rand) error {
-	if err := r.daemon.signal(syscall.SIGSTOP); err != nil {
-		return err
-	}
-	defer func() { _ = r.daemon.signal(syscall.SIGCONT) }()
-	return sleep(ctx, between(choice, 500*time.Millisecond, 5*time.Second))
+	return standStill(ctx, &pick(choice, r.daemons).process, between(choice, 500*time.Millisecond, 6*time.Second))
 }
 
-// restart ends the daemon in good order.
-func restart(ctx context.Context, r *run, _ *rand.Rand) error {
-	if err := r.daemon.signal(syscall.SIGTERM); err != nil {
+func standStill(ctx context.Context, p *process, d time.Duration) error {
+	if err := p.signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
+	defer func() { _ = p.signal(syscall.SIGCONT) }() // it was there a moment ago
+	return sleep(ctx, d)
+}
+
+// restart ends a daemon in good order.
+func restart(ctx context.Context, r *run, choice *rand.Rand) error {
+	d := pick(choice, r.daemons)
+	if err := d.signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	timeout := time.NewTimer(startWithin)
+	defer timeout.Stop()
 	select {
-	case <-r.daemon.gone():
-	case <-time.After(startWithin):
-		return fmt.Errorf("the daemon did not end within %s of SIGTERM", startWithin)
+	case <-d.gone():
+	case <-timeout.C:
+		return fmt.Errorf("daemon %s did not end within %s of SIGTERM", d.name, startWithin)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return r.daemon.start(ctx)
+	return d.start(ctx)
 }
 
 // cut resets the connections to the SMSC, and mostly turns the next ones away for a while.
@@ -233,4 +273,54 @@ func stepClock(ctx context.Context, r *run, choice *rand.Rand) error {
 		return err
 	}
 	return sleep(ctx, between(choice, 500*time.Millisecond, 2*time.Second))
+}
+
+// killNode kills one of the NATS servers. The others have a majority, where there are three.
+func killNode(ctx context.Context, r *run, choice *rand.Rand) error {
+	return r.killNodes(ctx, choice, []*node{pick(choice, r.nodes)})
+}
+
+// killNodes kills all but one of the NATS servers, so that nothing can be stored for a while.
+func killNodes(ctx context.Context, r *run, choice *rand.Rand) error {
+	spared := choice.IntN(len(r.nodes))
+	return r.killNodes(ctx, choice, slices.Delete(slices.Clone(r.nodes), spared, spared+1))
+}
+
+func (r *run) killNodes(ctx context.Context, choice *rand.Rand, some []*node) error {
+	for _, n := range some {
+		n.kill()
+		r.counts.nodeKills.Add(1)
+	}
+	if err := sleep(ctx, between(choice, 0, 5*time.Second)); err != nil {
+		return err
+	}
+	for _, n := range some {
+		if err := n.start(); err != nil {
+			return err
+		}
+	}
+	for _, n := range some {
+		if err := n.ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopNode lets a NATS server stand still and go on.
+func stopNode(ctx context.Context, r *run, choice *rand.Rand) error {
+	return standStill(ctx, &pick(choice, r.nodes).process, between(choice, 500*time.Millisecond, 8*time.Second))
+}
+
+// partition cuts one daemon off from everything, and joins it again.
+func partition(ctx context.Context, r *run, choice *rand.Rand) error {
+	i := pick(choice, r.daemons).island
+	if err := i.cutOff(); err != nil {
+		return err
+	}
+	err := sleep(ctx, between(choice, time.Second, 4*leaseTime))
+	if joined := i.joinAgain(); err == nil {
+		err = joined
+	}
+	return err
 }

@@ -26,7 +26,7 @@ type sample struct {
 func (r *run) measure(ctx context.Context) {
 	began := time.Now()
 	for sleep(ctx, r.cfg.sample) == nil {
-		s, err := r.daemon.measure(ctx)
+		s, err := r.daemons[0].measure(ctx)
 		if err != nil {
 			continue // it is being restarted
 		}
@@ -40,7 +40,8 @@ func (r *run) measure(ctx context.Context) {
 }
 
 func (d *daemon) measure(ctx context.Context) (s sample, err error) {
-	pid := d.pid()
+	process, _ := d.now()
+	pid := process.Pid
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return s, err

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"smsbridge/internal/chaos/history"
@@ -25,6 +26,8 @@ type person struct {
 	*run
 	name, token, hash string
 	client            *http.Client
+
+	instance atomic.Int64 // which of the daemons it asks
 
 	mu   sync.Mutex
 	text map[string]history.Text // by the bridge's id
@@ -111,12 +114,8 @@ func (p *person) post(ctx context.Context, t history.Text, text string) (a answe
 	if err != nil {
 		return a, 0, err
 	}
-	return p.ask(ctx, http.MethodPost, "/api/v1/messages", body, t.String(), &a)
-}
-
-func (p *person) ask(ctx context.Context, method, path string, body []byte, key string, into *answer) (answer, int, error) {
-	code, err := p.call(ctx, method, path, body, key, into)
-	return *into, code, err
+	code, err = p.call(ctx, http.MethodPost, "/api/v1/messages", body, t.String(), &a)
+	return a, code, err
 }
 
 // call makes one request and reads the answer into into.
@@ -132,14 +131,19 @@ func (p *person) call(ctx context.Context, method, path string, body []byte, key
 	}
 	response, err := p.client.Do(request)
 	if err != nil {
+		p.instance.Add(1) // as a balancer would
 		return 0, err
 	}
 	defer response.Body.Close()
+	if response.StatusCode == http.StatusServiceUnavailable {
+		p.instance.Add(1)
+	}
 	return response.StatusCode, json.NewDecoder(response.Body).Decode(into)
 }
 
 func (p *person) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, method, url(&p.daemon.web)+path, bytes.NewReader(body))
+	daemon := p.daemons[int(p.instance.Load())%len(p.daemons)]
+	request, err := http.NewRequestWithContext(ctx, method, url(&daemon.web)+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -183,10 +187,12 @@ func (p *person) follow(ctx context.Context) error {
 	defer dead.Stop()
 	response, err := p.client.Do(request)
 	if err != nil {
+		p.instance.Add(1)
 		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
+		p.instance.Add(1)
 		return errors.New(response.Status)
 	}
 	lines := bufio.NewScanner(response.Body)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +21,8 @@ import (
 type report struct {
 	seed       uint64
 	took       time.Duration
-	kills      int
+	kills      int // of daemons
+	nodeKills  int // of NATS servers
 	figures    history.Figures
 	faults     map[string]int
 	starts     []time.Duration // sorted
@@ -45,7 +47,7 @@ func (r *run) askAll() error {
 				continue
 			}
 			var a answer
-			_, code, err := p.ask(r.ctx, http.MethodGet, "/api/v1/messages/"+id, nil, "", &a)
+			code, err := p.insist("/api/v1/messages/"+id, &a)
 			if err != nil {
 				return fmt.Errorf("%s cannot ask what became of %s: %w", p.name, t, err)
 			}
@@ -64,6 +66,18 @@ func (r *run) askAll() error {
 	return nil
 }
 
+// insist asks until the bridge can answer: when nothing breaks any more, soon it can.
+func (p *person) insist(path string, into any) (code int, err error) {
+	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.rest)
+	defer cancel()
+	for {
+		code, err = p.call(ctx, http.MethodGet, path, nil, "", into)
+		if err == nil && code < http.StatusInternalServerError || sleep(ctx, 100*time.Millisecond) != nil {
+			return code, err
+		}
+	}
+}
+
 // mostListed is how many messages of a conversation the API gives.
 const mostListed = 500
 
@@ -75,7 +89,7 @@ func (p *person) lookBack() error {
 			Messages []event `json:"messages"`
 		}
 		path := fmt.Sprintf("/api/v1/conversations/%%2B%s/messages?limit=%d", phoneOf(n), mostListed)
-		code, err := p.call(p.ctx, http.MethodGet, path, nil, "", &page)
+		code, err := p.insist(path, &page)
 		if err != nil {
 			return fmt.Errorf("%s cannot read a conversation: %w", p.name, err)
 		}
@@ -97,9 +111,14 @@ func (p *person) lookBack() error {
 // judge looks at the whole history.
 func (r *run) judge(took time.Duration) (report, error) {
 	h := r.record.History()
+	var starts []time.Duration
+	for _, d := range r.daemons {
+		starts = append(starts, d.starts...)
+	}
 	rep := report{
-		seed: r.cfg.seed, took: took, kills: r.killed(), figures: history.Count(h), faults: r.counts.faults,
-		starts: slices.Sorted(slices.Values(r.daemon.starts)), refused: r.counts.refused.Load(), violations: history.Check(h),
+		seed: r.cfg.seed, took: took, kills: int(r.counts.kills.Load()), figures: history.Count(h), faults: r.counts.faults,
+		nodeKills: int(r.counts.nodeKills.Load()),
+		starts:    slices.Sorted(slices.Values(starts)), refused: r.counts.refused.Load(), violations: history.Check(h),
 		samples: r.samples,
 	}
 	if r.cfg.dir != "" || len(rep.violations) > 0 {
@@ -118,8 +137,10 @@ func (r *run) keep() error {
 		if err != nil {
 			return err
 		}
-		if err := os.Rename(filepath.Join(r.dir, "daemon.log"), filepath.Join(kept, "daemon.log")); err != nil {
-			return err
+		for _, d := range r.daemons {
+			if err := os.Rename(d.log.Name(), filepath.Join(kept, d.name+".log")); err != nil {
+				return err
+			}
 		}
 		r.results = kept
 	}
@@ -136,7 +157,7 @@ const shownViolations = 20
 // write tells the report to people.
 func (p report) write(out io.Writer) {
 	f := p.figures
-	fmt.Fprintf(out, "seed %d, %s: %d kills, %d faults in all\n", p.seed, p.took.Round(time.Second), p.kills, sum(p.faults))
+	fmt.Fprintf(out, "seed %d, %s: %d kills of daemons, %d of NATS servers, %d faults in all\n", p.seed, p.took.Round(time.Second), p.kills, p.nodeKills, sum(p.faults))
 	fmt.Fprintf(out, "  faults: %s\n", counted(p.faults))
 	if n := len(p.starts); n > 0 {
 		fmt.Fprintf(out, "  starts until it serves: %d, median %s, longest %s\n", n, p.starts[n/2].Round(time.Millisecond), p.starts[n-1].Round(time.Millisecond))

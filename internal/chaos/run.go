@@ -29,12 +29,14 @@ type run struct {
 	record  *history.Recorder
 	counts  counts
 
-	daemon *daemon
-	wire   *wire
-	phones *phones
-	people []*person
-	disk   *disk  // nil: the daemon writes where the harness does
-	clock  *clock // nil: the daemon has the machine's clock
+	host    string // where NATS and the wire are
+	nodes   []*node
+	daemons []*daemon
+	wire    *wire
+	phones  *phones
+	people  []*person
+	disk    *disk  // nil: the daemon writes where the harness does
+	clock   *clock // nil: the daemon has the machine's clock
 
 	samples []sample // of measure, until live returns
 
@@ -46,7 +48,7 @@ type run struct {
 
 // counts are what is only counted.
 type counts struct {
-	kills, refused atomic.Int64
+	kills, nodeKills, refused atomic.Int64
 
 	mu     sync.Mutex
 	faults map[string]int
@@ -61,7 +63,8 @@ func (c *counts) fault(name string) {
 	c.faults[name]++
 }
 
-func (r *run) killed() int { return int(r.counts.kills.Load()) }
+// killed is how many processes have been killed.
+func (r *run) killed() int { return int(r.counts.kills.Load() + r.counts.nodeKills.Load()) }
 
 // fail ends the run: what happened must not happen, or the harness cannot go on.
 func (r *run) fail(err error) {
@@ -108,16 +111,14 @@ func (r *run) setUp() error {
 			fmt.Fprintf(r.out, "no faults of the disk: %v\n", err)
 		}
 	}
-	var flags []string
-	if r.cfg.plays("clock") {
-		var err error
-		if r.clock, flags, err = newClock(r.dir); err != nil {
-			fmt.Fprintf(r.out, "no steps of the clock: %v\n", err)
+	r.host = "127.0.0.1"
+	if r.cfg.plays("partition") {
+		if addr, remove, err := newMainland(); err == nil {
+			r.host = addr
+			r.undo = append(r.undo, remove)
+		} else {
+			fmt.Fprintf(r.out, "no partitions: %v\n", err)
 		}
-	}
-	binary, err := build(r.ctx, r.dir, flags...)
-	if err != nil {
-		return err
 	}
 	for _, name := range names[:r.cfg.people] {
 		r.people = append(r.people, newPerson(r, name))
@@ -125,7 +126,12 @@ func (r *run) setUp() error {
 	if err := r.startSMSC(); err != nil {
 		return err
 	}
-	return r.startDaemon(binary)
+	if r.cfg.nodes > 0 {
+		if err := r.startNodes(); err != nil {
+			return err
+		}
+	}
+	return r.startDaemons()
 }
 
 // makeDir makes the folder that a run works in, and the one for its results.
@@ -156,35 +162,70 @@ func (r *run) startSMSC() error {
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
 	r.undo = append(r.undo, func() error { stop(); return <-done })
-	if r.wire, err = newWire(r.ctx, server.Addr(), r.cfg.broken == brokenTwice); err != nil {
+	if r.wire, err = newWire(r.ctx, r.host, server.Addr(), r.cfg.broken == brokenTwice); err != nil {
 		return err
 	}
 	r.undo = append(r.undo, func() error { r.wire.close(); return nil })
 	return nil
 }
 
-func (r *run) startDaemon(binary string) error {
-	log, err := os.Create(filepath.Join(r.results, "daemon.log"))
+func (r *run) startDaemons() error {
+	var flags []string
+	if r.cfg.plays("clock") {
+		var err error
+		if r.clock, flags, err = newClock(r.dir); err != nil {
+			fmt.Fprintf(r.out, "no steps of the clock: %v\n", err)
+		}
+	}
+	binary, err := build(r.ctx, r.dir, "smsbridge", "./cmd/smsbridge", flags...)
 	if err != nil {
 		return err
 	}
-	r.undo = append(r.undo, log.Close)
-	r.daemon = &daemon{binary: binary, config: filepath.Join(r.dir, "smsbridge.yaml"), log: log}
-	if r.clock != nil {
-		r.daemon.env = append(r.daemon.env, r.clock.env())
+	instances := 1
+	if r.cfg.nodes > 0 {
+		instances = r.cfg.instances
 	}
-	if err := os.WriteFile(r.daemon.config, []byte(r.settings(r.dataDir(), r.wire.addr())), 0o600); err != nil {
-		return err
+	for n := range instances {
+		if err := r.startDaemon(binary, n); err != nil {
+			return err
+		}
 	}
-	r.undo = append(r.undo, func() error { r.daemon.kill(); return nil })
-	return r.daemon.start(r.ctx)
+	return nil
 }
 
-func (r *run) dataDir() string {
+// startDaemon makes the n-th daemon and starts it.
+func (r *run) startDaemon(binary string, n int) (err error) {
+	name := fmt.Sprint("daemon-", n)
+	d := &daemon{name: name, binary: binary, config: filepath.Join(r.dir, name+".yaml")}
+	if d.log, err = os.Create(filepath.Join(r.results, name+".log")); err != nil {
+		return err
+	}
+	r.undo = append(r.undo, d.log.Close)
+	host := r.host
+	if r.host != "127.0.0.1" {
+		if d.island, err = newIsland(n, r.host); err != nil {
+			return err
+		}
+		r.undo = append(r.undo, d.island.remove)
+		host = d.island.addr
+	}
+	if r.clock != nil {
+		d.env = append(d.env, r.clock.env())
+	}
+	if err := os.WriteFile(d.config, []byte(r.settings(r.dataDir(n), host)), 0o600); err != nil {
+		return err
+	}
+	r.daemons = append(r.daemons, d)
+	r.undo = append(r.undo, func() error { d.kill(); return nil })
+	return d.start(r.ctx)
+}
+
+// dataDir is where the n-th daemon writes.
+func (r *run) dataDir(n int) string {
 	if r.disk != nil {
 		return r.disk.data()
 	}
-	return filepath.Join(r.dir, "data")
+	return filepath.Join(r.dir, fmt.Sprint("data-", n))
 }
 
 // live lets people write while things break, and then waits until all has come to rest.

@@ -33,8 +33,8 @@ type pair struct {
 	silent    atomic.Bool // all that comes is lost, and both stay open
 }
 
-func newWire(ctx context.Context, to string, doubles bool) (*wire, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+func newWire(ctx context.Context, host, to string, doubles bool) (*wire, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return nil, err
 	}
