@@ -52,6 +52,10 @@ type Config struct {
 	// AckWait is how long the server waits for a sign of life of a message that was taken
 	// before it gives it out again. Default 10 minutes.
 	AckWait time.Duration
+	// LeaseTime is how long an instance at an external server holds its lanes after its
+	// last sign of life, and so within what time another takes over from one that died.
+	// 1 s to 10 min; longer than the cluster takes to choose a new leader. Default 10 s.
+	LeaseTime time.Duration
 	// RetryMin and RetryMax bound the delay before a message whose handler failed is handled
 	// again; it doubles from one to the other. Defaults 100 ms and 10 s.
 	RetryMin, RetryMax time.Duration
@@ -99,6 +103,7 @@ func (c Config) withDefaults() (Config, error) {
 		or    time.Duration
 	}{
 		{&c.AckWait, 10 * time.Minute},
+		{&c.LeaseTime, 10 * time.Second},
 		{&c.RetryMin, 100 * time.Millisecond},
 		{&c.RetryMax, 10 * time.Second},
 		{&c.SentFor, 7 * 24 * time.Hour},
@@ -152,6 +157,7 @@ func (c Config) check() error {
 	wrong(c.Replicas > 1 && c.URL == "", "replicas needs an external cluster: set its URL, or leave replicas at 1")
 	wrong(c.Durability != Power && c.Durability != Process, "durability must be power or process")
 	wrong(c.RetryMin < 0 || c.RetryMax < c.RetryMin, "the longest delay of a retry is shorter than the shortest")
+	wrong(c.LeaseTime < time.Second || c.LeaseTime > 10*time.Minute, "the time of a lease must be 1 s to 10 min")
 	wrong(c.AckWait < 100*time.Millisecond, "the wait for an acknowledgement must be 100 ms or more")
 	wrong(c.Listen != "" && c.URL != "", "listen is for the embedded server only: leave it out where URL is set")
 	if c.Listen != "" {

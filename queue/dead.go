@@ -21,6 +21,9 @@ const letterVersion = 1
 
 // PublishDead keeps d for the operator. It does not wait for the disk.
 func (s *Store) PublishDead(ctx context.Context, d bridge.Dead) error {
+	if err := fence(ctx); err != nil {
+		return err
+	}
 	if _, err := s.put(ctx, deadSubject(d.Stage, d.ID), d); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // A pull request asks for batch messages and ends after pullFor; the server gives a sign of
@@ -78,6 +79,15 @@ func (l *lane[M]) pull(ctx context.Context) (took bool, err error) {
 
 	cfg := l.consumerConfig()
 	stream := l.s.streams[l.stage.name]
+	if l.takeover {
+		// What a former holder asked for would still be given to it, wherever it is: setting
+		// the consumer back does not end its requests, but the end of the consumer does.
+		err := stream.DeleteConsumer(link, cfg.Durable)
+		if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return false, fmt.Errorf("queue: take over consumer %s of %s: %w", cfg.Durable, l.stage.name, err)
+		}
+		l.takeover = false
+	}
 	if _, err := stream.CreateOrUpdateConsumer(link, cfg); err != nil {
 		return false, fmt.Errorf("queue: consumer %s of %s: %w", cfg.Durable, l.stage.name, err)
 	}
@@ -87,6 +97,9 @@ func (l *lane[M]) pull(ctx context.Context) (took bool, err error) {
 	subject := "$JS.API.CONSUMER.MSG.NEXT." + l.stage.name + "." + cfg.Durable
 	var delivered uint64
 	for {
+		if err := ctx.Err(); err != nil {
+			return took, err // of a lease that was lost while this process stood still, too
+		}
 		if err := l.s.nc.PublishRequest(subject, sub.Subject, pullRequest); err != nil {
 			return took, fmt.Errorf("queue: ask for messages: %w", err)
 		}

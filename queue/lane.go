@@ -42,6 +42,8 @@ type lane[M any] struct {
 	whole   int // messages that wait whole
 	stopped bool
 	turns   sync.WaitGroup
+	// takeover: another instance may have worked on this lane. Only fetch uses it.
+	takeover bool
 
 	finished []*held[M]    // to be acknowledged
 	acked    []uint64      // the last that were, still in held
@@ -75,7 +77,7 @@ func newLane[M any](s *Store, st stage[M], group string, number int, handle func
 		log:   s.log.With().Str("stage", strings.ToLower(st.name)).Str("group", group).Int("lane", number).Logger(),
 		stats: s.counters[st.name],
 		held:  make(map[uint64]*held[M]), lines: make(map[string]*line[M]),
-		wake: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), takeover: s.keeper != nil,
 	}
 }
 
@@ -92,6 +94,9 @@ func (l *lane[M]) run(ctx context.Context) {
 	l.turns.Wait()
 	close(done)
 	settling.Wait()
+	if fence(ctx) == nil {
+		l.confirm()
+	}
 }
 
 // stop starts no other turn.

@@ -48,6 +48,9 @@ func (s *Store) AppendLog(ctx context.Context, e bridge.Entry) error {
 // publish puts a message into a work queue. New work is refused while there is room left
 // to finish what is there: only MT and MO start anything.
 func (s *Store) publish(ctx context.Context, stage, subject, id string, m any) error {
+	if err := fence(ctx); err != nil {
+		return err
+	}
 	if stage != stageOUT {
 		if err := s.space.check(s.cfg.MinFree); err != nil {
 			return err

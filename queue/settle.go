@@ -35,7 +35,6 @@ func (l *lane[M]) settle(done <-chan struct{}) {
 			l.sweep()
 		case <-done:
 			l.acknowledge()
-			l.confirm()
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/oklog/ulid/v2"
 	"github.com/rs/zerolog"
 
 	"smsbridge/addressing"
@@ -29,6 +30,7 @@ var (
 type Store struct {
 	cfg    Config
 	log    zerolog.Logger
+	id     string // of this process
 	server *inner // nil: the server is an external one
 	commit *committer
 	space  space
@@ -40,6 +42,9 @@ type Store struct {
 	phones  jetstream.KeyValue
 	parts   jetstream.KeyValue
 	marks   jetstream.KeyValue
+	// shared and keeper are nil where the server is the embedded one.
+	shared jetstream.KeyValue
+	keeper *keeper
 
 	counters map[string]*counters // by stage; not changed after Open
 
@@ -65,6 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s := &Store{
 		cfg:      cfg,
 		log:      cfg.Logger,
+		id:       ulid.Make().String(),
 		streams:  make(map[string]jetstream.Stream),
 		running:  make(map[string]bool),
 		counters: map[string]*counters{stageMT: {}, stageMO: {}, stageOUT: {}},
@@ -101,6 +107,13 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.layOut(ctx); err != nil {
 		return err
 	}
+	if s.server == nil {
+		stream, err := js.Stream(ctx, "KV_"+bucketLeases)
+		if err != nil {
+			return fmt.Errorf("queue: bucket %s: %w", bucketLeases, err)
+		}
+		s.keeper = newKeeper(s, s.shared, stream)
+	}
 	// The streams that were just made must be there after a power cut as well.
 	if err := s.commit.Wait(ctx, era); err != nil {
 		return err
@@ -131,6 +144,9 @@ func (s *Store) Close() error {
 	s.cancel()
 	s.mu.Unlock()
 	s.runs.Wait()
+	if s.keeper != nil {
+		s.keeper.close(s.nc.IsConnected())
+	}
 	if s.nc != nil {
 		s.nc.Close()
 	}

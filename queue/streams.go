@@ -27,6 +27,7 @@ const (
 	bucketPhones = "phones"
 	bucketParts  = "parts"
 	bucketMarks  = "marks"
+	bucketLeases = "leases"
 )
 
 // auditSubject is that of all records of what operators did, and auditMaxBytes their bound: some
@@ -86,7 +87,13 @@ func (s *Store) tryLayOut(ctx context.Context) error {
 	if s.parts, err = s.putBucket(ctx, bucketParts, "long messages until all is there", s.cfg.PartsFor); err != nil {
 		return err
 	}
-	s.marks, err = s.putBucket(ctx, bucketMarks, "what was dealt with, for repeats", s.cfg.MarksFor)
+	if s.marks, err = s.putBucket(ctx, bucketMarks, "what was dealt with, for repeats", s.cfg.MarksFor); err != nil {
+		return err
+	}
+	if s.server != nil {
+		return nil // this process is alone
+	}
+	s.shared, err = s.putBucket(ctx, bucketLeases, "which instance works on what, and what all of them share", 0)
 	return err
 }
 

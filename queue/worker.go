@@ -92,12 +92,57 @@ func run[M any](ctx context.Context, s *Store, st stage[M], handle func(context.
 	var lanes sync.WaitGroup
 	for _, group := range st.groups {
 		for n := range s.lanes {
-			l := newLane(s, st, group, n, handle)
-			lanes.Go(func() { l.run(ctx) })
+			lanes.Go(func() {
+				s.hold(ctx, leaseOf(st.name, group, n), func(ctx context.Context) { newLane(s, st, group, n, handle).run(ctx) })
+			})
 		}
 	}
 	lanes.Wait()
 	return nil
+}
+
+// leaseOf names the lease of a lane.
+func leaseOf(stage, group string, lane int) string {
+	if stage == stageOUT {
+		return leaseOUT + group
+	}
+	return leaseLane + strconv.Itoa(lane)
+}
+
+// hold runs work while this instance has the lease; at once where it is alone.
+func (s *Store) hold(ctx context.Context, lease string, work func(context.Context)) {
+	if s.keeper == nil {
+		work(ctx)
+		return
+	}
+	s.keeper.hold(ctx, lease, work)
+}
+
+// RunAlone runs work in one instance at a time of all that call it with the same task,
+// until ctx ends or work returns by itself, which gives its error. In the others it waits
+// to take over. The ctx of work ends as soon as this instance may be alone no more; then
+// RunAlone waits again. The name is of a-z, 0-9 and dash.
+func (s *Store) RunAlone(ctx context.Context, task string, work func(context.Context) error) error {
+	s.mu.Lock()
+	if s.closed.Load() {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	s.runs.Add(1)
+	s.mu.Unlock()
+	defer s.runs.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
+	var err error
+	s.hold(ctx, task, func(ctx context.Context) { err = work(ctx) })
+	return err
+}
+
+// RunBeside is [Store.RunAlone] for the connection to a network: in the instance that
+// works on the messages to it, so that they find the connection.
+func (s *Store) RunBeside(ctx context.Context, network string, work func(context.Context) error) error {
+	return s.RunAlone(ctx, leaseOUT+network, work)
 }
 
 // begin takes the stage for one Run; the function that it returns gives it back.

@@ -1,0 +1,327 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"smsbridge/bridge"
+	"smsbridge/queue"
+)
+
+// quickLease is a lease that a test can wait out.
+func quickLease(c *queue.Config) { c.LeaseTime = time.Second }
+
+// holds waits until the lanes are shared as counts say: one count for each instance.
+func holds(t *testing.T, s *queue.Store, counts ...int) {
+	t.Helper()
+	var got []int
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		got = nil
+		for _, i := range s.Instances() {
+			lanes := 0
+			for _, name := range i.Holds {
+				if strings.HasPrefix(name, "lane-") {
+					lanes++
+				}
+			}
+			got = append(got, lanes)
+		}
+		slices.Sort(got)
+		if slices.Equal(got, counts) {
+			return
+		}
+	}
+	t.Fatalf("the lanes are held %v, want %v", got, counts)
+}
+
+// proxy stands between a store and its server, and can stand still like a cut cable.
+type proxy struct {
+	net.Listener
+	mu     sync.Mutex
+	open   chan struct{} // closed while it lets through
+	closed atomic.Bool
+}
+
+func newProxy(t *testing.T, target string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{Listener: l, open: make(chan struct{})}
+	close(p.open)
+	var copies sync.WaitGroup
+	var all sync.Map
+	copies.Go(func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", target)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			all.Store(near, far)
+			copies.Go(func() { p.copy(far, near) })
+			copies.Go(func() { p.copy(near, far) })
+		}
+	})
+	t.Cleanup(func() {
+		p.thaw()
+		l.Close()
+		all.Range(func(near, far any) bool {
+			near.(net.Conn).Close()
+			far.(net.Conn).Close()
+			return true
+		})
+		copies.Wait()
+	})
+	return p
+}
+
+func (p *proxy) copy(to, from net.Conn) {
+	defer to.Close()
+	defer from.Close()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		if err != nil && !errors.Is(err, io.EOF) || n == 0 {
+			return
+		}
+		p.mu.Lock()
+		open := p.open
+		p.mu.Unlock()
+		<-open
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (p *proxy) freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = make(chan struct{})
+}
+
+func (p *proxy) thaw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.open:
+	default:
+		close(p.open)
+	}
+}
+
+func through(p *proxy) func(*queue.Config) {
+	return func(c *queue.Config) { c.Dir, c.URL = "", "nats://"+p.Addr().String() }
+}
+
+func hostOf(t *testing.T, raw string) string {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}
+
+// TestInstancesShareLanes: lanes are shared evenly as instances come and leave, order is
+// kept and nothing is handled twice.
+func TestInstancesShareLanes(t *testing.T) {
+	remote := natsServer(t, t.TempDir(), -1)
+	seen := newRecord()
+	handle := func(ctx context.Context, m bridge.MT) error {
+		seen.add(name(m))
+		return nil
+	}
+	first := open(t, "", external(remote), quickLease)
+	stopFirst := work(t, first, handle)
+	holds(t, first, 8)
+
+	const phones, each = 16, 60
+	published := make(chan struct{})
+	go func() {
+		defer close(published)
+		for n := range each {
+			for p := range phones {
+				publish(t, first, mt(p, n))
+			}
+		}
+	}()
+	second := open(t, "", external(remote), quickLease)
+	stopSecond := work(t, second, handle)
+	holds(t, first, 4, 4)
+	third := open(t, "", external(remote), quickLease)
+	work(t, third, handle)
+	holds(t, third, 2, 3, 3)
+	stopSecond()
+	wantError(t, second.Close(), nil)
+	holds(t, third, 4, 4)
+	receive(t, published, "the end of publishing")
+	stopFirst()
+	wantNoTwice(t, seen.wait(t, phones*each))
+	wantError(t, first.Close(), nil)
+	holds(t, third, 8)
+	inOrder(t, seen.wait(t, phones*each), phones, each)
+	queued(t, third, "mt", 0)
+}
+
+func wantNoTwice(t *testing.T, all []string) {
+	t.Helper()
+	count := make(map[string]int)
+	for _, one := range all {
+		if count[one]++; count[one] > 1 {
+			t.Errorf("%s came %d times", one, count[one])
+		}
+	}
+}
+
+// TestSilentInstanceIsReplaced: a cut cable between one instance and the server. The other
+// takes over in order, and what the first still wants to write is refused, before and
+// after the cable is mended.
+func TestSilentInstanceIsReplaced(t *testing.T) {
+	remote := natsServer(t, t.TempDir(), -1)
+	cable := newProxy(t, hostOf(t, remote.ClientURL()))
+	first := open(t, "", through(cable), quickLease, oneLane)
+	second := open(t, "", external(remote), quickLease, oneLane)
+
+	const each = 40
+	for n := range each {
+		publish(t, second, mt(1, n))
+	}
+	seen := newRecord()
+	stuck, release := make(chan struct{}), make(chan struct{})
+	stale := make(chan error, 1)
+	var took atomic.Int32
+	work(t, first, func(ctx context.Context, m bridge.MT) error {
+		if took.Add(1) == 1 {
+			close(stuck)
+			<-release
+			if ctx.Err() == nil {
+				t.Error("a context says that the lease is held after its time")
+			}
+			stale <- first.PublishOUT(context.WithoutCancel(ctx), bridge.OUT{ID: "stale", Handle: ann, Phone: phone(1)})
+			return nil
+		}
+		seen.add("first " + name(m))
+		return nil
+	})
+	receive(t, stuck, "the first message")
+	cable.freeze()
+	began := time.Now()
+	work(t, second, func(_ context.Context, m bridge.MT) error {
+		seen.add(name(m))
+		return nil
+	})
+	inOrder(t, seen.wait(t, each), 1, each)
+	t.Logf("taken over and done in %s", time.Since(began))
+	cable.thaw()
+	close(release)
+	if err := receive(t, stale, "the stale write"); err == nil {
+		t.Error("a former holder could write")
+	}
+	queued(t, second, "mt", 0)
+	queued(t, second, "out", 0)
+	// The first comes back as a new instance, and is there to take over.
+	for n := range each {
+		publish(t, second, mt(2, n))
+	}
+	seen.wait(t, 2*each)
+	holds(t, second, 0, 1)
+	wantError(t, second.Close(), nil)
+	holds(t, first, 1)
+	publish(t, first, mt(3, 0))
+	if all := seen.wait(t, 2*each+1); all[2*each] != "first "+phone(3).String()+" 0" {
+		t.Errorf("the last was %s", all[2*each])
+	}
+}
+
+// TestFrozenRequestStealsNothing: a holder asked for messages and went silent with its
+// connection open. What the server still sends there must not be missing or out of order.
+func TestFrozenRequestStealsNothing(t *testing.T) {
+	remote := natsServer(t, t.TempDir(), -1)
+	cable := newProxy(t, hostOf(t, remote.ClientURL()))
+	first := open(t, "", through(cable), quickLease, oneLane)
+	second := open(t, "", external(remote), quickLease, oneLane)
+	work(t, first, func(_ context.Context, m bridge.MT) error {
+		t.Errorf("%s came to the silent one", name(m))
+		return nil
+	})
+	holds(t, second, 0, 1)
+	seen := newRecord()
+	work(t, second, func(_ context.Context, m bridge.MT) error {
+		seen.add(name(m))
+		return nil
+	})
+	cable.freeze()
+	holds(t, second, 1)
+	const each = 20
+	for n := range each {
+		publish(t, second, mt(1, n))
+		seen.wait(t, n+1)
+	}
+	inOrder(t, seen.get(), 1, each)
+	queued(t, second, "mt", 0)
+	cable.thaw()
+}
+
+// TestRunAlone: one instance at a time, another when that one leaves.
+func TestRunAlone(t *testing.T) {
+	remote := natsServer(t, t.TempDir(), -1)
+	var inside atomic.Int32
+	entered := make(chan int, 10)
+	var stops []func()
+	for n := range 3 {
+		s := open(t, "", external(remote), quickLease)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- s.RunAlone(ctx, "task", func(ctx context.Context) error {
+				if inside.Add(1) != 1 {
+					t.Error("two at once")
+				}
+				entered <- n
+				<-ctx.Done()
+				inside.Add(-1)
+				return nil
+			})
+		}()
+		stops = append(stops, sync.OnceFunc(func() {
+			cancel()
+			wantError(t, receive(t, done, "the end of RunAlone"), nil)
+		}))
+		t.Cleanup(stops[n])
+	}
+	for range 3 {
+		stops[receive(t, entered, "an instance")]()
+	}
+}
+
+func TestRunAloneEndsByItself(t *testing.T) {
+	failure := fmt.Errorf("over")
+	remote := natsServer(t, t.TempDir(), -1)
+	for what, s := range map[string]*queue.Store{
+		"embedded": open(t, t.TempDir()),
+		"external": open(t, "", external(remote), quickLease),
+	} {
+		if err := s.RunAlone(t.Context(), "task", func(context.Context) error { return failure }); !errors.Is(err, failure) {
+			t.Errorf("%s: got %v", what, err)
+		}
+		wantError(t, s.Close(), nil)
+		wantError(t, s.RunAlone(t.Context(), "task", func(context.Context) error { return nil }), queue.ErrClosed)
+	}
+}
