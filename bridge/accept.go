@@ -78,10 +78,7 @@ func (h *Hub) known(ctx context.Context, m MT) (*Story, error) {
 	case err != nil:
 		return nil, refuseStore(err)
 	case s.Digest != digest(m.Phone, m.Text):
-		return nil, &RefusalError{
-			Reason: ReasonIDReused,
-			Text:   "This message id was used before for another text or phone. Send the message with an id of its own.",
-		}
+		return nil, refuseReused()
 	default:
 		return &s, nil
 	}
@@ -97,6 +94,9 @@ func (h *Hub) store(ctx context.Context, m MT) (Story, error) {
 	// From here on the message is accepted, whatever becomes of the caller.
 	ctx = context.WithoutCancel(ctx)
 	s, _, err := h.begin(ctx, m)
+	if err == nil && s.Digest != digest(m.Phone, m.Text) {
+		return Story{}, refuseReused() // another instance took the same id at the same moment, and that one counts
+	}
 	if err != nil {
 		h.log.Warn().Err(err).Str("message_id", m.ID).Msg("story not stored yet; the dispatch will do it")
 		return newStory(m), nil
@@ -165,6 +165,13 @@ func (h *Hub) refuseLong(size string) *RefusalError {
 	return &RefusalError{
 		Reason: ReasonTooLong,
 		Text:   fmt.Sprintf("The text is too long: it makes %s and at most %d SMS are allowed. Shorten it or send it in parts.", size, h.cfg.MaxSegments),
+	}
+}
+
+func refuseReused() *RefusalError {
+	return &RefusalError{
+		Reason: ReasonIDReused,
+		Text:   "This message id was used before for another text or phone. Send the message with an id of its own.",
 	}
 }
 

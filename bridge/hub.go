@@ -70,8 +70,6 @@ type Hub struct {
 	// submitting are phones that a submit is under way to: a receipt that comes before
 	// its submit_sm_resp waits for it.
 	submitting gates
-	// joining is held to add a part to a long message, and alone to give one up.
-	joining sync.RWMutex
 	// byPhone lets one receipt at a time look for the segment that has waited longest.
 	byPhone sync.Mutex
 	// refusals says now and then why the store refuses.

@@ -97,7 +97,7 @@ func (h *Hub) answerNobody(ctx context.Context, m MO, short Short) error {
 	if err != nil {
 		return err
 	}
-	if err := h.Parts.SavePart(ctx, key, []byte("{}"), 0); !errors.Is(err, ErrConflict) {
+	if _, err := h.Parts.SavePart(ctx, key, []byte("{}"), 0); !errors.Is(err, ErrConflict) {
 		return err
 	}
 	return nil

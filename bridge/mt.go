@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -175,7 +176,7 @@ func (t *turn) attempt(ctx context.Context) (decision, error) {
 	waitCtx, cancel := context.WithTimeout(ctx, t.m.ExpiresAt.Sub(t.now()))
 	defer cancel()
 	var notStored error
-	res := t.Carrier.Submit(waitCtx, t.submission(&notStored))
+	res := t.Carrier.Submit(waitCtx, t.submission(ctx, &notStored))
 	if notStored != nil {
 		return decision{}, errors.Join(notStored, t.restore(ctx, notStored))
 	}
@@ -191,8 +192,9 @@ func (t *turn) decide(ctx context.Context, res Result) (decision, error) {
 }
 
 // submission is what the carrier gets. notStored is set where the attempt could not
-// be put on record, and so nothing was written.
-func (t *turn) submission(notStored *error) Submission {
+// be put on record, or where turn has ended by then: another instance may have the message.
+// Nothing was written in either case.
+func (t *turn) submission(turn context.Context, notStored *error) Submission {
 	var done []string
 	for _, s := range t.story.Segments {
 		done = append(done, s.SMSCID)
@@ -206,7 +208,7 @@ func (t *turn) submission(notStored *error) Submission {
 			t.story.State, t.story.Link, t.story.Account = Submitting, link, account
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 			defer cancel()
-			*notStored = t.put(ctx, true)
+			*notStored = cmp.Or(t.put(ctx, true), turn.Err())
 			return *notStored
 		},
 		Late: func(ctx context.Context, res Result) { hub.late(ctx, id, phone, res) },
@@ -223,8 +225,8 @@ func (t *turn) restore(ctx context.Context, notStored error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 	defer cancel()
 	s, rev, err := t.Journal.Story(ctx, t.m.ID)
-	if err != nil || s.State != Submitting {
-		return err
+	if err != nil || s.State != Submitting || len(s.History) != len(t.story.History) {
+		return err // a longer history is of an attempt that another instance made since
 	}
 	t.story, t.rev = s, rev
 	t.story.State = Accepted

@@ -12,6 +12,9 @@ import (
 // a dead letter. It may run for many messages at once, but only for one of each
 // [OUT.Key].
 func (h *Hub) DispatchOUT(ctx context.Context, m OUT) error {
+	if err := ctx.Err(); err != nil {
+		return err // it is another instance's by now
+	}
 	messenger := h.cfg.Networks[m.Handle.Network()]
 	if messenger == nil {
 		return h.bury(ctx, Dead{

@@ -24,7 +24,7 @@ const (
 
 // RunOverdue gives a message whose receipt has not come an hour after its validity the
 // final state Unknown, and tells its sender. It blocks until ctx ends. Of several
-// instances each may run it.
+// instances one runs it; two at once do no harm.
 func (h *Hub) RunOverdue(ctx context.Context, stories Stories) error {
 	every := time.NewTicker(overdueEvery)
 	defer every.Stop()

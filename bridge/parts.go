@@ -16,6 +16,9 @@ import (
 type assembly struct {
 	V     int    `json:"v"`
 	Parts []part `json:"parts"` // in order of their number, each once
+	// EndingAt is set by who gives it up, before what there is is delivered: nobody adds to
+	// it any more.
+	EndingAt time.Time `json:"ending_at,omitzero"`
 }
 
 type part struct {
@@ -66,10 +69,13 @@ func assemblyKey(m MO, c Concat) string {
 	return fmt.Sprintf("%s%s %s %s %d %d %t", assemblyPrefix, m.Account, m.Source.Addr, m.Destination.Addr, c.Ref, c.Total, c.Wide)
 }
 
-// collect keeps a segment until all are there, and then delivers the text.
+// endingFor is how long whoever gives a long message up may take for it; then it is
+// held to have died, and somebody else does it.
+const endingFor = time.Minute
+
+// collect keeps a segment until all are there, and then delivers the text. Whoever stores
+// the last one delivers it: the record's revision decides that, for all instances.
 func (h *Hub) collect(ctx context.Context, m MO, short Short) error {
-	h.joining.RLock()
-	defer h.joining.RUnlock()
 	key := assemblyKey(m, short.Concat)
 	for {
 		a, rev, err := h.loadAssembly(ctx, key)
@@ -77,30 +83,41 @@ func (h *Hub) collect(ctx context.Context, m MO, short Short) error {
 			return err
 		}
 		before := a.part(short.Concat.Part)
-		if before != nil && !sameText(*before, m) {
+		switch {
+		case !a.EndingAt.IsZero():
+			return &LaterError{At: h.now().Add(time.Second)} // a new one begins when this has ended
+		case before != nil && !sameText(*before, m):
 			// The phone uses its reference again: the rest of the first text will not come.
-			if err := h.giveUp(ctx, key, a, short); err != nil {
+			err = h.giveUp(ctx, key, a, rev, short)
+			if err != nil && !errors.Is(err, ErrConflict) {
 				return err
 			}
 			continue
-		}
-		if before == nil {
+		case before == nil:
 			a.add(short.Concat.Part, m)
-		}
-		if len(a.Parts) == short.Concat.Total {
-			if err := h.deliverParts(ctx, a, short); err != nil {
+			if rev, err = h.saveAssembly(ctx, key, a, rev); errors.Is(err, ErrConflict) {
+				continue
+			}
+			if err != nil {
 				return err
 			}
-			return h.Parts.DeletePart(ctx, key)
 		}
-		value, err := json.Marshal(a)
-		if err != nil {
+		if len(a.Parts) < short.Concat.Total {
+			return nil
+		}
+		if err := h.deliverParts(ctx, a, short); err != nil {
 			return err
 		}
-		if err = h.Parts.SavePart(ctx, key, value, rev); !errors.Is(err, ErrConflict) {
-			return err
-		}
+		return ignoreConflict(h.Parts.DeletePart(ctx, key, rev))
 	}
+}
+
+func (h *Hub) saveAssembly(ctx context.Context, key string, a assembly, rev uint64) (uint64, error) {
+	value, err := json.Marshal(a)
+	if err != nil {
+		return 0, err
+	}
+	return h.Parts.SavePart(ctx, key, value, rev)
 }
 
 // sameText tells a segment that came twice from another under the same reference.
@@ -144,18 +161,29 @@ func (h *Hub) deliverParts(ctx context.Context, a assembly, short Short) error {
 	return h.deliver(ctx, a.messages(), short, text.String())
 }
 
-// giveUp delivers what there is of a long message.
-func (h *Hub) giveUp(ctx context.Context, key string, a assembly, short Short) error {
+// giveUp delivers what there is of a long message. It returns [ErrConflict] where a part
+// has come meanwhile.
+func (h *Hub) giveUp(ctx context.Context, key string, a assembly, rev uint64, short Short) error {
+	rev, err := h.end(ctx, key, &a, rev)
+	if err != nil {
+		return err
+	}
 	h.log.Warn().Str("message_id", a.Parts[0].MO.ID).Int("parts", len(a.Parts)).Int("total", short.Concat.Total).
 		Msg("segments of a long message did not come; what is there is delivered")
 	if err := h.deliverParts(ctx, a, short); err != nil {
 		return err
 	}
-	return h.Parts.DeletePart(ctx, key)
+	return h.Parts.DeletePart(ctx, key, rev)
+}
+
+// end notes that a long message is given up, so that no part is added to it.
+func (h *Hub) end(ctx context.Context, key string, a *assembly, rev uint64) (uint64, error) {
+	a.EndingAt = h.now()
+	return h.saveAssembly(ctx, key, *a, rev)
 }
 
 // RunParts delivers long messages whose missing segments have not come in time,
-// saying what is missing. It blocks until ctx ends.
+// saying what is missing. It blocks until ctx ends. Of several instances one runs it.
 func (h *Hub) RunParts(ctx context.Context) error {
 	every := time.NewTicker(min(h.cfg.PartsWait, time.Minute))
 	defer every.Stop()
@@ -189,25 +217,48 @@ func (h *Hub) releaseParts(ctx context.Context) error {
 }
 
 func (h *Hub) isDue(a assembly) bool {
-	return len(a.Parts) > 0 && h.now().Sub(a.since()) >= h.cfg.PartsWait
+	switch {
+	case len(a.Parts) == 0:
+		return false
+	case !a.EndingAt.IsZero():
+		return h.now().Sub(a.EndingAt) >= endingFor
+	default:
+		return h.now().Sub(a.since()) >= h.cfg.PartsWait
+	}
 }
 
 // release gives up a long message, unless a part has come meanwhile that completed it.
 func (h *Hub) release(ctx context.Context, key string) error {
-	h.joining.Lock()
-	defer h.joining.Unlock()
-	a, _, err := h.loadAssembly(ctx, key)
-	if err != nil || !h.isDue(a) {
-		return err
-	}
-	short, err := h.Reader.ReadMO(a.Parts[0].MO)
-	if err == nil {
-		return h.giveUp(ctx, key, a, short)
-	}
-	for _, m := range a.messages() { // it was readable when it came: the configuration has changed
-		if err := h.bury(ctx, Dead{ID: m.ID, Stage: "MO", MO: &m, Reason: ReasonUnreadable, Detail: err.Error()}); err != nil {
+	for {
+		a, rev, err := h.loadAssembly(ctx, key)
+		if err != nil || !h.isDue(a) {
+			return err
+		}
+		short, err := h.Reader.ReadMO(a.Parts[0].MO)
+		switch {
+		case err != nil:
+			err = h.buryParts(ctx, key, a, rev, err)
+		case len(a.Parts) == short.Concat.Total && a.EndingAt.IsZero():
+			return nil // who stored the last part delivers it
+		default:
+			err = h.giveUp(ctx, key, a, rev, short)
+		}
+		if !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}
-	return h.Parts.DeletePart(ctx, key)
+}
+
+// buryParts gives up parts that were readable when they came: the configuration has changed.
+func (h *Hub) buryParts(ctx context.Context, key string, a assembly, rev uint64, cause error) error {
+	rev, err := h.end(ctx, key, &a, rev)
+	if err != nil {
+		return err
+	}
+	for _, m := range a.messages() {
+		if err := h.bury(ctx, Dead{ID: m.ID, Stage: "MO", MO: &m, Reason: ReasonUnreadable, Detail: cause.Error()}); err != nil {
+			return err
+		}
+	}
+	return h.Parts.DeletePart(ctx, key, rev)
 }

@@ -53,10 +53,11 @@ type Archive interface {
 type Parts interface {
 	// LoadPart reads a record; [ErrNotFound] where there is none.
 	LoadPart(ctx context.Context, key string) (value []byte, rev uint64, err error)
-	// SavePart stores a record if its revision is still rev (0: there is none);
-	// otherwise [ErrConflict].
-	SavePart(ctx context.Context, key string, value []byte, rev uint64) error
-	DeletePart(ctx context.Context, key string) error
+	// SavePart stores a record if its revision is still rev (0: there is none) and
+	// returns the new revision; otherwise [ErrConflict].
+	SavePart(ctx context.Context, key string, value []byte, rev uint64) (uint64, error)
+	// DeletePart removes a record if its revision is still rev; otherwise [ErrConflict].
+	DeletePart(ctx context.Context, key string, rev uint64) error
 	// RangeParts calls fn for each record until it returns false.
 	RangeParts(ctx context.Context, fn func(key string, value []byte, rev uint64) bool) error
 }

@@ -101,7 +101,7 @@ func (h *Hub) changeWaiting(ctx context.Context, key string, change func(*waitin
 		if err != nil {
 			return err
 		}
-		if err = h.Parts.SavePart(ctx, key, value, rev); !errors.Is(err, ErrConflict) {
+		if _, err = h.Parts.SavePart(ctx, key, value, rev); !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}

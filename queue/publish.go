@@ -41,7 +41,13 @@ func (s *Store) PublishOUT(ctx context.Context, m bridge.OUT) error {
 
 // AppendLog adds e to the log of its conversation. It does not wait for the disk.
 func (s *Store) AppendLog(ctx context.Context, e bridge.Entry) error {
-	_, err := s.put(ctx, logSubject(&e), e)
+	var opts []jetstream.PublishOpt
+	if e.Kind == bridge.EntryMT && s.server == nil {
+		// The instance that accepts a message and the one that sends it may both write its
+		// line; a second one after its statuses would look as if it began again.
+		opts = append(opts, jetstream.WithMsgID("mt "+e.ID))
+	}
+	_, err := s.put(ctx, logSubject(&e), e, opts...)
 	return err
 }
 

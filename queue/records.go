@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,7 @@ func (s *Store) SaveRecord(ctx context.Context, phone addressing.MSISDN, r addre
 	era := s.commit.Era()
 	data, err := json.Marshal(r)
 	if err == nil {
-		err = s.save(ctx, s.phones, phone.Digits(), data, rev)
+		_, err = s.save(ctx, s.phones, phone.Digits(), data, rev)
 	}
 	if errors.Is(err, bridge.ErrConflict) {
 		err = fmt.Errorf("%w (%w)", addressing.ErrConflict, err)
@@ -94,21 +95,23 @@ func (s *Store) LoadPart(ctx context.Context, key string) (value []byte, rev uin
 	return value, rev, nil
 }
 
-// SavePart stores a record if its revision is still rev (0: there is none); otherwise the
-// error wraps [bridge.ErrConflict]. It does not wait for the disk.
-func (s *Store) SavePart(ctx context.Context, key string, value []byte, rev uint64) error {
+// SavePart stores a record if its revision is still rev (0: there is none), and returns the
+// new revision; otherwise the error wraps [bridge.ErrConflict]. It does not wait for the disk.
+func (s *Store) SavePart(ctx context.Context, key string, value []byte, rev uint64) (uint64, error) {
 	k, err := partKey(key)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if err := s.save(ctx, s.parts, k, value, rev); err != nil {
-		return fmt.Errorf("queue: part: %w", err)
+	next, err := s.save(ctx, s.parts, k, value, rev)
+	if err != nil {
+		return 0, fmt.Errorf("queue: part: %w", err)
 	}
-	return nil
+	return next, nil
 }
 
-// DeletePart removes a record, if there is one. It does not wait for the disk.
-func (s *Store) DeletePart(ctx context.Context, key string) error {
+// DeletePart removes a record if its revision is still rev; otherwise the error wraps
+// [bridge.ErrConflict]. It does not wait for the disk.
+func (s *Store) DeletePart(ctx context.Context, key string, rev uint64) error {
 	k, err := partKey(key)
 	if err == nil {
 		err = s.writable()
@@ -116,7 +119,11 @@ func (s *Store) DeletePart(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.parts.Delete(ctx, k); err != nil {
+	err = s.parts.Delete(ctx, k, jetstream.LastRevision(rev))
+	if conflicting(err) {
+		return fmt.Errorf("queue: part: %w (%w)", bridge.ErrConflict, err)
+	}
+	if err != nil {
 		return fmt.Errorf("queue: part: %w", contractError(err))
 	}
 	return nil
@@ -145,7 +152,7 @@ func (s *Store) Mark(ctx context.Context, key string) ([]byte, error) {
 
 // SetMark stores a mark over what there is. It does not wait for the disk.
 func (s *Store) SetMark(ctx context.Context, key string, value []byte) error {
-	if err := s.writable(); err != nil {
+	if err := cmp.Or(fence(ctx), s.writable()); err != nil {
 		return err
 	}
 	if _, err := s.marks.Put(ctx, token(key), value); err != nil {
@@ -168,23 +175,22 @@ func (s *Store) load(ctx context.Context, kv jetstream.KeyValue, key string) ([]
 	return e.Value(), e.Revision(), nil
 }
 
-func (s *Store) save(ctx context.Context, kv jetstream.KeyValue, key string, value []byte, rev uint64) error {
+func (s *Store) save(ctx context.Context, kv jetstream.KeyValue, key string, value []byte, rev uint64) (next uint64, err error) {
 	if err := s.writable(); err != nil {
-		return err
+		return 0, err
 	}
-	var err error
 	if rev == 0 {
-		_, err = kv.Create(ctx, key, value) // also over one that was deleted
+		next, err = kv.Create(ctx, key, value) // also over one that was deleted
 	} else {
-		_, err = kv.Update(ctx, key, value, rev)
+		next, err = kv.Update(ctx, key, value, rev)
 	}
-	if errors.Is(err, jetstream.ErrKeyExists) {
-		return fmt.Errorf("%w (%w)", bridge.ErrConflict, err)
+	if conflicting(err) {
+		return 0, fmt.Errorf("%w (%w)", bridge.ErrConflict, err)
 	}
 	if err != nil {
-		return contractError(err)
+		return 0, contractError(err)
 	}
-	return nil
+	return next, nil
 }
 
 // each calls fn for every record of a bucket until it returns false.

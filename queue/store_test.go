@@ -189,15 +189,20 @@ func TestParts(t *testing.T) {
 	const key = "part corp/main +33612345678 36180 é 255 3 true"
 	_, _, err := s.LoadPart(ctx, key)
 	wantError(t, err, bridge.ErrNotFound)
-	wantError(t, s.SavePart(ctx, key, []byte("1"), 0), nil)
-	wantError(t, s.SavePart(ctx, key, []byte("2"), 0), bridge.ErrConflict)
+	save := func(key, value string, rev uint64) error {
+		_, err := s.SavePart(ctx, key, []byte(value), rev)
+		return err
+	}
+	wantError(t, save(key, "1", 0), nil)
+	wantError(t, save(key, "2", 0), bridge.ErrConflict)
 	value, rev, err := s.LoadPart(ctx, key)
 	if err != nil || string(value) != "1" {
 		t.Fatalf("got %s, %v", value, err)
 	}
-	wantError(t, s.SavePart(ctx, key, []byte("2"), rev), nil)
-	wantError(t, s.SavePart(ctx, key, []byte("3"), rev), bridge.ErrConflict)
-	wantError(t, s.SavePart(ctx, "another", []byte("x"), 0), nil)
+	last, err := s.SavePart(ctx, key, []byte("2"), rev)
+	wantError(t, err, nil)
+	wantError(t, save(key, "3", rev), bridge.ErrConflict)
+	wantError(t, save("another", "x", 0), nil)
 	found := make(map[string]string)
 	err = s.RangeParts(ctx, func(key string, value []byte, _ uint64) bool {
 		found[key] = string(value)
@@ -206,17 +211,18 @@ func TestParts(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{key: "2", "another": "x"}, found); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	wantError(t, s.DeletePart(ctx, key), nil)
-	wantError(t, s.DeletePart(ctx, key), nil)
+	wantError(t, s.DeletePart(ctx, key, rev), bridge.ErrConflict)
+	wantError(t, s.DeletePart(ctx, key, last), nil)
+	wantError(t, s.DeletePart(ctx, key, last), bridge.ErrConflict)
 	_, _, err = s.LoadPart(ctx, key)
 	wantError(t, err, bridge.ErrNotFound)
-	wantError(t, s.SavePart(ctx, key, []byte("4"), 0), nil) // over the deleted one
+	wantError(t, save(key, "4", 0), nil) // over the deleted one
 	calls := 0
 	wantError(t, s.RangeParts(ctx, func(string, []byte, uint64) bool { calls++; return false }), nil)
 	if calls != 1 {
 		t.Errorf("RangeParts went on: %d calls", calls)
 	}
-	if err := s.SavePart(ctx, strings.Repeat("+", 2000), nil, 0); err == nil {
+	if err := save(strings.Repeat("+", 2000), "", 0); err == nil {
 		t.Error("a key that is too long was taken")
 	}
 }

@@ -140,7 +140,7 @@ func (s *Store) streamConfigs() []jetstream.StreamConfig {
 		return jetstream.StreamConfig{
 			Name: name, Description: what, Subjects: []string{subjects},
 			Retention: jetstream.LimitsPolicy, MaxAge: age, MaxBytes: -1, MaxMsgs: -1,
-			Duplicates: min(s.cfg.DuplicateWindow, age), // never used: no ids are set
+			Duplicates: min(s.cfg.DuplicateWindow, age), // of the log on a cluster; the others set no ids
 		}
 	}
 	sent := limits(streamSent, "the journal: what became of each message, and what an SMSC's id belongs to", "sent.>", s.cfg.SentFor)
