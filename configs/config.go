@@ -58,13 +58,16 @@ const (
 type Queue struct {
 	// URL of the NATS servers, several with commas between. Empty: the server inside the daemon.
 	URL             string
-	CredentialsFile string     // of an external server; may be empty
-	Replicas        int        // 1, 3 or 5; 0 where the file does not say
-	Durability      Durability // empty where the file does not say, or where the server is elsewhere
-	Listen          string     // a loopback host:port where the inner server listens too; empty: nowhere
-	MinFree         int64      // bytes free on the disk below which the bridge refuses; 0: default
-	MaxBytes        Sizes
-	Keep            Keep
+	CredentialsFile string // of an external server; may be empty
+	Replicas        int    // 1, 3 or 5; 0 where the file does not say
+	// LeaseTime is within what time another instance takes over from one that died: 2 s to
+	// 10 min; 0: default.
+	LeaseTime  time.Duration
+	Durability Durability // empty where the file does not say, or where the server is elsewhere
+	Listen     string     // a loopback host:port where the inner server listens too; empty: nowhere
+	MinFree    int64      // bytes free on the disk below which the bridge refuses; 0: default
+	MaxBytes   Sizes
+	Keep       Keep
 }
 
 // Sizes bounds the streams, in bytes; 0: default.

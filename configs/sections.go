@@ -38,6 +38,7 @@ func (f *file) readQueue(s *section) {
 	q.URL = read(s, "url", natsURL, "")
 	q.CredentialsFile = f.readable(s, "credentials_file")
 	q.Replicas = read(s, "replicas", integer(1, 5), 0)
+	q.LeaseTime = read(s, "lease_time", duration(2*time.Second, 10*time.Minute), 0)
 	q.Durability = read(s, "durability", oneOf(DurabilityPower, DurabilityProcess), "")
 	q.Listen = read(s, "listen", listenAddress, "")
 	q.MinFree = read(s, "min_free", size, 0)
@@ -72,6 +73,9 @@ func (f *file) queueFits(s *section) {
 	}
 	if v := s.get("credentials_file"); v.given() {
 		v.problemf("needs queue.url: the server inside the daemon has no accounts")
+	}
+	if v := s.get("lease_time"); v.given() {
+		v.problemf("needs queue.url: the server inside the daemon serves no other instance")
 	}
 	if v := s.get("replicas"); v.given() && f.cfg.Queue.Replicas > 1 {
 		v.problemf("needs queue.url: the server inside the daemon is a single one, it cannot keep %d copies", f.cfg.Queue.Replicas)

@@ -24,6 +24,16 @@ type QueueRow struct {
 // Queue is the body of /admin/v1/queue.
 type Queue struct {
 	Stages []QueueRow `json:"stages"`
+	// Instances work at the queue together; absent where the queue is this daemon's own.
+	Instances []Instance `json:"instances,omitempty"`
+}
+
+// Instance is one daemon at the queue.
+type Instance struct {
+	Name  string    `json:"name"`
+	Since time.Time `json:"since"`
+	Here  bool      `json:"here"`  // it is the one that was asked
+	Holds []string  `json:"holds"` // lanes, and tasks that one instance does for all
 }
 
 func (s *Server) queue(w http.ResponseWriter, r *http.Request) {
@@ -39,6 +49,9 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request) {
 			Stage: d.Stage, Messages: d.Messages, Bytes: d.Bytes, MaxBytes: d.MaxBytes,
 			OldestAgeSeconds: d.oldestAge(now).Seconds(),
 		}
+	}
+	if s.cfg.Instances != nil {
+		all.Instances = s.cfg.Instances()
 	}
 	s.reply(w, http.StatusOK, all)
 }

@@ -16,6 +16,7 @@ import (
 type Sources struct {
 	Depths     func(ctx context.Context) ([]QueueDepth, error)
 	Stages     func() []StageStats
+	Leases     func() LeaseCounts
 	Links      func() []LinkState
 	LinkCounts func() []LinkCounts
 	Messengers func() []MessengerState
@@ -70,6 +71,10 @@ var (
 	stagePanics    = counter("queue_panics_total", "Handlers that panicked; each is a defect.", "stage")
 	stageDead      = counter("queue_dead_letters_total", "Messages that a stage gave up.", "stage")
 
+	leaseInstances = gauge("queue_instances", "Instances that work at the queue together; 0 where it is this daemon's own.")
+	leaseHeld      = gauge("queue_leases", "Lanes and tasks of one instance at a time, by who holds them.", "holder")
+	leaseChanges   = counter("queue_lease_changes_total", "Leases that this instance took, gave back, or lost because it gave no sign of life.", "change")
+
 	linkBound  = gauge("smpp_link_bound", "Whether a link is bound: 1 or 0.", "link", "account")
 	linkState  = gauge("smpp_link_state", "Whether a link is in a state: 1 or 0. Paused is bound and throttled; quarantined is down for long, since the SMSC drops each bind at once.", "link", "account", "state")
 	linkWindow = gauge("smpp_window_requests", "Requests that may be under way on a link.", "link", "account")
@@ -103,6 +108,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, f := range []family{
 		queueUp, queueMessages, queueBytes, queueLimit, queueOldest,
 		stagePublished, stageAcked, stageRetried, stagePanics, stageDead,
+		leaseInstances, leaseHeld, leaseChanges,
 		linkBound, linkState, linkWindow, linkInUse, linkBinds,
 		linkSubmits, linkSegments, linkRefused, linkFaults,
 		messengerConnected, messengerBounced, messengerPanics,
@@ -122,6 +128,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	if c.Stages != nil {
 		collectStages(c.Stages(), emit)
+	}
+	if c.Leases != nil {
+		collectLeases(c.Leases(), emit)
 	}
 	if c.Links != nil {
 		collectLinks(c.Links(), emit)
@@ -170,6 +179,16 @@ func collectStages(stages []StageStats, emit emitter) {
 		emit(stagePanics, float64(s.Panics), s.Stage)
 		emit(stageDead, float64(s.Dead), s.Stage)
 	}
+}
+
+func collectLeases(l LeaseCounts, emit emitter) {
+	emit(leaseInstances, float64(l.Instances))
+	emit(leaseHeld, float64(l.Here), "here")
+	emit(leaseHeld, float64(l.Elsewhere), "elsewhere")
+	emit(leaseHeld, float64(l.Nobody), "nobody")
+	emit(leaseChanges, float64(l.Taken), "taken")
+	emit(leaseChanges, float64(l.Given), "given")
+	emit(leaseChanges, float64(l.Lost), "lost")
 }
 
 func collectLinks(links []LinkState, emit emitter) {

@@ -28,6 +28,8 @@ type Config struct {
 	Checks []Check
 	// Depths reads the depths of the queue for /admin/v1/queue. Required.
 	Depths func(ctx context.Context) ([]QueueDepth, error)
+	// Instances tells who works at the queue, for /admin/v1/queue. Optional.
+	Instances func() []Instance
 	// Book answers /admin/v1/lookup. Required.
 	Book *addressing.Book
 	// Dead and Undertaker serve /admin/v1/dead and /admin/v1/audit. Default: not served.

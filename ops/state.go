@@ -70,10 +70,18 @@ type LinkFaults struct {
 type MessengerState struct {
 	Network   string
 	Connected bool
+	Elsewhere bool // another instance has the connection for all
 	Since     time.Time
 	LastError string // what ended the last try; may be empty
 	Bounced   uint64 // texts that the network gave back after taking them
 	Panics    uint64 // handlers that panicked; each is a defect
+}
+
+// LeaseCounts is how the work is shared among instances.
+type LeaseCounts struct {
+	Instances               int // that live, this one included; 0 where there can only be one
+	Here, Elsewhere, Nobody int // lanes and tasks, by who holds them
+	Taken, Given, Lost      uint64
 }
 
 // Check is something without which the daemon is not ready. Its function returns nil,
@@ -100,12 +108,12 @@ func LinksReady(links func() []LinkState) Check {
 	}}
 }
 
-// MessengersReady is a Check that all messengers are connected.
+// MessengersReady is a Check that all messengers are connected, here or at another instance.
 func MessengersReady(messengers func() []MessengerState) Check {
 	return Check{Name: "messengers", Check: func(context.Context) error {
 		var away []string
 		for _, m := range messengers() {
-			if !m.Connected {
+			if !m.Connected && !m.Elsewhere {
 				away = append(away, fmt.Sprintf("%s is away since %s%s", m.Network, stamp(m.Since), because(m.LastError)))
 			}
 		}

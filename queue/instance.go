@@ -13,6 +13,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/oklog/ulid/v2"
+
+	"smsbridge/bridge"
 )
 
 // This file is what the instances know of each other: one record for each, which it
@@ -275,6 +277,78 @@ func (s *Store) Instances() []Instance {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), a.Since.Compare(b.Since))
 	})
 	return all
+}
+
+// LeaseCounts is how the work is shared: by who holds what, and what changed since Open.
+type LeaseCounts struct {
+	Instances               int
+	Here, Elsewhere, Nobody int
+	Taken, Given, Lost      uint64
+}
+
+// Leases counts the leases; nothing where the server is the embedded one.
+func (s *Store) Leases() LeaseCounts {
+	if s.keeper == nil {
+		return LeaseCounts{}
+	}
+	k := s.keeper
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := LeaseCounts{Taken: k.changes.taken, Given: k.changes.given, Lost: k.changes.lost}
+	for _, other := range k.instances {
+		if other.Gone == "" {
+			c.Instances++
+		}
+	}
+	for _, l := range k.leases {
+		switch {
+		case l.tenure != nil:
+			c.Here++
+		case k.free(l) || l.owner == k.me:
+			c.Nobody++
+		default:
+			c.Elsewhere++
+		}
+	}
+	return c
+}
+
+// Elsewhere tells whether another instance works on the messages to a network.
+func (s *Store) Elsewhere(network string) bool {
+	if s.keeper == nil {
+		return false
+	}
+	k := s.keeper
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.lease(leaseOUT + network)
+	return l.owner != k.me && !k.free(l)
+}
+
+// sharedKey is the prefix of what all instances share.
+const sharedKey = "shared."
+
+// SharedKey gives what the first instance that asked for it has stored under a name of a-z
+// and dash: fresh, where this is the first. All instances at an external server get the
+// same; where the server is the embedded one it returns fresh.
+func (s *Store) SharedKey(ctx context.Context, name string, fresh []byte) ([]byte, error) {
+	if s.keeper == nil {
+		return fresh, nil
+	}
+	_, err := s.save(ctx, s.shared, sharedKey+name, fresh, 0)
+	if err == nil {
+		return fresh, nil
+	}
+	if !errors.Is(err, bridge.ErrConflict) {
+		return nil, fmt.Errorf("queue: share %s: %w", name, err)
+	}
+	// A replica may not have it yet.
+	for attempt := 0; ; attempt++ {
+		value, _, err := s.load(ctx, s.shared, sharedKey+name)
+		if err == nil || !errors.Is(err, bridge.ErrNotFound) || !sleep(ctx, retryDelay(attempt, 10*time.Millisecond, time.Second)) {
+			return value, err
+		}
+	}
 }
 
 // errChanged: a record is not as it was when it was read.

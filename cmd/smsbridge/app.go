@@ -109,7 +109,7 @@ func (a *app) newLinks() (*smpp.Links, error) {
 }
 
 func (a *app) openWeb(ctx context.Context) error {
-	key, err := sessionKey(a.cfg.DataDir)
+	key, err := a.sessionKey(ctx)
 	if err != nil {
 		return err
 	}
@@ -128,9 +128,9 @@ func (a *app) openWeb(ctx context.Context) error {
 func (a *app) openOps(book *addressing.Book) (err error) {
 	a.ops, err = ops.New(ops.Config{
 		Addr: a.cfg.Ops.Listen, Insecure: a.cfg.Ops.Insecure, Book: book, Region: a.cfg.Numbers.Region,
-		Depths: a.depths, Dead: a.store, Undertaker: undertaker{a},
+		Depths: a.depths, Instances: a.instances, Dead: a.store, Undertaker: undertaker{a},
 		Registry: ops.NewRegistry(version(), ops.Sources{
-			Depths: a.depths, Stages: a.stageStats, Links: a.linkStates, LinkCounts: a.linkCounts, Messengers: a.messengerStates, Hub: a.hub.Stats,
+			Depths: a.depths, Stages: a.stageStats, Leases: a.leases, Links: a.linkStates, LinkCounts: a.linkCounts, Messengers: a.messengerStates, Hub: a.hub.Stats,
 		}),
 		Checks: []ops.Check{
 			{Name: "queue", Check: a.store.Healthy}, ops.LinksReady(a.linkStates), ops.MessengersReady(a.messengerStates),
@@ -157,7 +157,7 @@ func (a *app) run(ctx context.Context) error {
 		intake.run("web", a.web.Run)
 	}
 	if a.xmpp != nil {
-		intake.run("xmpp", a.xmpp.Run)
+		intake.run("xmpp", func(ctx context.Context) error { return a.store.RunBeside(ctx, addressing.NetworkXMPP, a.xmpp.Run) })
 	}
 	a.log.Info().Str("version", version()).Int("links", len(a.cfg.SMSCs)).Str("data_dir", a.cfg.DataDir).Msg("smsbridge is running")
 
@@ -177,8 +177,10 @@ func (a *app) runHub(links, workers *stage) {
 	workers.run("mt", func(ctx context.Context) error { return a.store.RunMT(ctx, a.hub.DispatchMT) })
 	workers.run("mo", func(ctx context.Context) error { return a.store.RunMO(ctx, a.hub.DispatchMO) })
 	workers.run("out", func(ctx context.Context) error { return a.store.RunOUT(ctx, a.hub.DispatchOUT) })
-	workers.run("parts", a.hub.RunParts)
-	workers.run("overdue", func(ctx context.Context) error { return a.hub.RunOverdue(ctx, a.store) })
+	workers.run("parts", func(ctx context.Context) error { return a.store.RunAlone(ctx, "parts", a.hub.RunParts) })
+	workers.run("overdue", func(ctx context.Context) error {
+		return a.store.RunAlone(ctx, "overdue", func(ctx context.Context) error { return a.hub.RunOverdue(ctx, a.store) })
+	})
 }
 
 // close gives back what newApp opened and run did not close.

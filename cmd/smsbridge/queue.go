@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -24,7 +25,8 @@ type QueueLsCmd struct {
 	What string `arg:"" optional:"" enum:",dead" default:"" help:"dead for the dead letters; otherwise the stages."`
 }
 
-// Run prints one line for each stage, or for each dead letter.
+// Run prints one line for each stage, and for each instance where there may be several; or for
+// each dead letter.
 func (c *QueueLsCmd) Run(ctx context.Context, std *stdio) error {
 	if c.What == "dead" {
 		return c.listDead(ctx, std)
@@ -44,6 +46,16 @@ func (c *QueueLsCmd) Run(ctx context.Context, std *stdio) error {
 			oldest = (time.Duration(s.OldestAgeSeconds) * time.Second).String()
 		}
 		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", s.Stage, s.Messages, sizeOf(s.Bytes), limit, oldest)
+	}
+	if len(queue.Instances) > 0 {
+		fmt.Fprintln(w, "\nINSTANCE\tSINCE\tHOLDS")
+		for _, i := range queue.Instances {
+			name := i.Name
+			if i.Here {
+				name += " (asked)"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\n", name, i.Since.Local().Format(time.DateTime), strings.Join(i.Holds, " "))
+		}
 	}
 	return w.Flush()
 }

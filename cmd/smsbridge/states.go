@@ -34,6 +34,19 @@ func (a *app) stageStats() []ops.StageStats {
 	return all
 }
 
+func (a *app) leases() ops.LeaseCounts {
+	c := a.store.Leases()
+	return ops.LeaseCounts{Instances: c.Instances, Here: c.Here, Elsewhere: c.Elsewhere, Nobody: c.Nobody, Taken: c.Taken, Given: c.Given, Lost: c.Lost}
+}
+
+func (a *app) instances() []ops.Instance {
+	var all []ops.Instance
+	for _, i := range a.store.Instances() {
+		all = append(all, ops.Instance{Name: i.Name, Since: i.Since, Here: i.Here, Holds: i.Holds})
+	}
+	return all
+}
+
 func (a *app) linkStates() []ops.LinkState {
 	states := a.links.Status()
 	all := make([]ops.LinkState, len(states))
@@ -68,7 +81,7 @@ func (a *app) messengerStates() []ops.MessengerState {
 	}
 	s, n := a.xmpp.State(), a.xmpp.Stats()
 	return []ops.MessengerState{{
-		Network: addressing.NetworkXMPP, Connected: s.Connected, Since: s.Since, LastError: s.LastError,
+		Network: addressing.NetworkXMPP, Connected: s.Connected, Elsewhere: a.store.Elsewhere(addressing.NetworkXMPP), Since: s.Since, LastError: s.LastError,
 		Bounced: n.Bounced, Panics: n.Panics,
 	}}
 }

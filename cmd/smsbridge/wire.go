@@ -35,7 +35,7 @@ func queueConfig(cfg *configs.Config, log zerolog.Logger) queue.Config {
 		URL: q.URL, CredsFile: q.CredentialsFile, Replicas: q.Replicas, Durability: queue.Durability(q.Durability), Listen: q.Listen,
 		MTMaxBytes: int64(q.MaxBytes.MT), MOMaxBytes: int64(q.MaxBytes.MO), OUTMaxBytes: int64(q.MaxBytes.OUT),
 		LogMaxBytes: int64(q.MaxBytes.Log), DeadMaxBytes: int64(q.MaxBytes.Dead), MinFree: int64(q.MinFree),
-		SentFor: q.Keep.Journal, LogFor: q.Keep.Log, DeadFor: q.Keep.Dead, Logger: room(log, "queue"),
+		LeaseTime: q.LeaseTime, SentFor: q.Keep.Journal, LogFor: q.Keep.Log, DeadFor: q.Keep.Dead, Logger: room(log, "queue"),
 	}
 	if q.URL == "" {
 		c.Dir = filepath.Join(cfg.DataDir, "queue")
@@ -144,7 +144,17 @@ func webConfig(cfg *configs.Config, log zerolog.Logger, hub *bridge.Hub, store *
 // restart signs nobody out.
 const sessionKeyFile = "web-session.key"
 
-func sessionKey(dir string) ([]byte, error) {
+// sessionKey is the key in the data directory, or, where there may be several instances,
+// the one that they share: the first of them gives its own.
+func (a *app) sessionKey(ctx context.Context) ([]byte, error) {
+	key, err := ownSessionKey(a.cfg.DataDir)
+	if err != nil || a.cfg.Queue.URL == "" {
+		return key, err
+	}
+	return a.store.SharedKey(ctx, "web-session", key)
+}
+
+func ownSessionKey(dir string) ([]byte, error) {
 	path := filepath.Join(dir, sessionKeyFile)
 	key, err := os.ReadFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {

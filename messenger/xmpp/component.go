@@ -54,7 +54,7 @@ type Config struct {
 }
 
 // Component is the bridge's presence on an XMPP server. All methods may be called
-// concurrently; Run is called once.
+// concurrently, Run by one at a time.
 type Component struct {
 	cfg    Config
 	domain jid.JID

@@ -28,7 +28,7 @@ const (
 
 // Run keeps the component connected until ctx ends, and then closes the stream: what
 // the server sends until it has closed its side is still taken. It returns nil within
-// closeTimeout and the time that the hub needs for what it has. Call it once.
+// closeTimeout and the time that the hub needs for what it has. One Run at a time.
 func (c *Component) Run(ctx context.Context) error {
 	defer c.lanes.wait()
 	var last string
