@@ -215,26 +215,12 @@ func (t *turn) submission(turn context.Context, notStored *error) Submission {
 	}
 }
 
-// restore takes back an attempt whose record failed half-way: the story must not say
-// that something was written when nothing was. After a conflict it says so for another
-// instance, whose attempt that is.
-func (t *turn) restore(ctx context.Context, notStored error) error {
-	if errors.Is(notStored, ErrConflict) {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
-	defer cancel()
-	s, rev, err := t.Journal.Story(ctx, t.m.ID)
-	if err != nil || s.State != Submitting || len(s.History) != len(t.story.History) {
-		return err // a longer history is of an attempt that another instance made since
-	}
-	t.story, t.rev = s, rev
-	t.story.State = Accepted
-	return t.put(ctx, false)
-}
-
 // recordWithin bounds what is still recorded of a submit after ctx has ended.
 const recordWithin = 5 * time.Second
+
+// takenWithin bounds it where the daemon goes on: a cluster that cannot be written takes
+// the lanes from everybody, and gives them back when it can.
+const takenWithin = time.Minute
 
 // record stores what a submit came to. An outcome is recorded even if ctx ended
 // meanwhile; but then nothing new is begun.

@@ -119,6 +119,9 @@ var (
 	ErrNotFound = errors.New("bridge: no such record")
 	// ErrConflict: the record changed since it was read; read it again.
 	ErrConflict = errors.New("bridge: the record was changed by someone else")
+	// ErrTakenOver is the cause with which the context of a Dispatch ends where another
+	// instance may take the message over while this daemon goes on.
+	ErrTakenOver = errors.New("bridge: another instance may have the message now")
 	// ErrUndeliverable: the network refuses this message for good.
 	ErrUndeliverable = errors.New("bridge: the network refuses the message for good")
 )

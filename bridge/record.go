@@ -49,9 +49,9 @@ const (
 
 // settle stores what a submit came to. Only this turn knows it: what is not on record
 // passes for unknown later, and is told so or sent twice. So it tries until it is
-// stored, and once ctx has ended for recordWithin more.
+// stored, and once ctx has ended for a while more.
 func (t *turn) settle(ctx context.Context, durable bool) error {
-	ctx, cancel := outlive(ctx, recordWithin)
+	ctx, cancel := outlive(ctx)
 	defer cancel()
 	for pause := settleMin; ; pause = min(2*pause, settleMax) {
 		err := t.put(ctx, durable)
@@ -90,10 +90,63 @@ func (t *turn) recheck(ctx context.Context, err error) error {
 	}
 }
 
-// outlive is a context that ends later than ctx by d.
-func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+// restore takes back an attempt whose record failed half-way: the story must not say that
+// something was written when nothing was. Only this turn knows that, so it tries like
+// settle. After a conflict the story is another instance's.
+func (t *turn) restore(ctx context.Context, notStored error) error {
+	ctx, cancel := outlive(ctx)
+	defer cancel()
+	t.story.State = Accepted
+	steps := len(t.story.History)
+	for pause := settleMin; !errors.Is(notStored, ErrConflict); pause = min(2*pause, settleMax) {
+		// Written even where it seems to be as it was: a replica may not know the attempt yet.
+		err := t.put(ctx, false)
+		if errors.Is(err, ErrConflict) {
+			err = t.reread(ctx, steps)
+		}
+		if err == nil {
+			return nil
+		}
+		notStored = err
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+	return nil
+}
+
+// errAgain: the record is as it was read now, and may be written.
+var errAgain = errors.New("bridge: the record has been read again")
+
+// reread takes the revision of an attempt of this turn whose record came through after
+// all. [ErrConflict] where the story went on meanwhile: a longer history, or another state, is
+// not this turn's.
+func (t *turn) reread(ctx context.Context, steps int) error {
+	s, rev, err := t.Journal.Story(ctx, t.m.ID)
+	switch {
+	case err != nil:
+		return err
+	case rev == t.rev:
+		return errAgain // a replica that is behind
+	case s.State != Submitting || len(s.History) != steps:
+		return ErrConflict
+	default:
+		t.rev = rev
+		return errAgain
+	}
+}
+
+// outlive is a context that ends later than ctx by recordWithin, or by takenWithin where
+// the daemon goes on.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
+		d := recordWithin
+		if errors.Is(context.Cause(ctx), ErrTakenOver) {
+			d = takenWithin
+		}
 		end := time.NewTimer(d)
 		defer end.Stop()
 		select {

@@ -93,7 +93,11 @@ func (s *Store) lastSent(ctx context.Context, subject string, v any) (uint64, er
 	if err := s.readable(); err != nil {
 		return 0, err
 	}
-	raw, err := s.streams[streamSent].GetLastMsgForSubject(ctx, subject)
+	var raw *jetstream.RawStreamMsg
+	_, err := s.patiently(ctx, func(ctx context.Context) (err error) {
+		raw, err = s.streams[streamSent].GetLastMsgForSubject(ctx, subject)
+		return err
+	})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return 0, bridge.ErrNotFound
 	}

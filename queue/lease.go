@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"smsbridge/bridge"
 )
 
 // This file is the leases: each lane, and each task that one instance does for all, is
@@ -103,11 +105,11 @@ func (k *keeper) hold(ctx context.Context, name string, work func(context.Contex
 		if t == nil {
 			return
 		}
-		inner, cancel := context.WithCancel(ctx)
-		stop := context.AfterFunc(t.ctx, cancel)
+		inner, cancel := context.WithCancelCause(ctx)
+		stop := context.AfterFunc(t.ctx, func() { cancel(bridge.ErrTakenOver) })
 		work(heldContext{inner, t})
 		stop()
-		cancel()
+		cancel(nil)
 		over := t.ctx.Err() == nil
 		k.leave(name)
 		if over || ctx.Err() != nil {

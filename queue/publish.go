@@ -13,7 +13,7 @@ import (
 )
 
 // PublishMT stores m for [Store.RunMT]; see [bridge.Queue]. It blocks for the server, 5 s at
-// most unless ctx has another deadline, and for the disk.
+// most and for a cluster 15 s, or until ctx ends, and for the disk.
 func (s *Store) PublishMT(ctx context.Context, m bridge.MT) error {
 	era := s.commit.Era()
 	if err := s.publish(ctx, stageMT, mtSubject(&m, s.lanes), m.ID, m); err != nil {
@@ -69,7 +69,8 @@ func (s *Store) publish(ctx context.Context, stage, subject, id string, m any) e
 	return nil
 }
 
-// put stores v as JSON. Errors are those of the hub's contract: ErrFull, ErrConflict.
+// put stores v as JSON. Errors are those of the hub's contract: ErrFull, ErrConflict. What is
+// stored with a condition is in SENT.
 func (s *Store) put(ctx context.Context, subject string, v any, opts ...jetstream.PublishOpt) (uint64, error) {
 	if err := s.writable(); err != nil {
 		return 0, err
@@ -78,11 +79,25 @@ func (s *Store) put(ctx context.Context, subject string, v any, opts ...jetstrea
 	if err != nil {
 		return 0, fmt.Errorf("queue: encode for %s: %w", room(subject), err)
 	}
-	ack, err := s.js.Publish(ctx, subject, data, opts...)
-	if err != nil {
-		return 0, fmt.Errorf("queue: store in %s: %w", room(subject), contractError(err))
+	var ack *jetstream.PubAck
+	again, err := s.patiently(ctx, func(ctx context.Context) (err error) {
+		ack, err = s.js.Publish(ctx, subject, data, opts...)
+		return err
+	})
+	if err == nil {
+		return ack.Sequence, nil
 	}
-	return ack.Sequence, nil
+	seq, err := s.mine(ctx, contractError(err), again, data, func(ctx context.Context) ([]byte, uint64, error) {
+		raw, err := s.streams[streamSent].GetLastMsgForSubject(ctx, subject)
+		if err != nil {
+			return nil, 0, err
+		}
+		return raw.Data, raw.Sequence, nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("queue: store in %s: %w", room(subject), err)
+	}
+	return seq, nil
 }
 
 // readable says why nothing can be read: the store is closed, or the embedded server has let

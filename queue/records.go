@@ -119,7 +119,7 @@ func (s *Store) DeletePart(ctx context.Context, key string, rev uint64) error {
 	if err != nil {
 		return err
 	}
-	err = s.parts.Delete(ctx, k, jetstream.LastRevision(rev))
+	_, err = s.patiently(ctx, func(ctx context.Context) error { return s.parts.Delete(ctx, k, jetstream.LastRevision(rev)) })
 	if conflicting(err) {
 		return fmt.Errorf("queue: part: %w (%w)", bridge.ErrConflict, err)
 	}
@@ -155,7 +155,11 @@ func (s *Store) SetMark(ctx context.Context, key string, value []byte) error {
 	if err := cmp.Or(fence(ctx), s.writable()); err != nil {
 		return err
 	}
-	if _, err := s.marks.Put(ctx, token(key), value); err != nil {
+	_, err := s.patiently(ctx, func(ctx context.Context) error {
+		_, err := s.marks.Put(ctx, token(key), value)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("queue: mark: %w", contractError(err))
 	}
 	return nil
@@ -165,7 +169,11 @@ func (s *Store) load(ctx context.Context, kv jetstream.KeyValue, key string) ([]
 	if err := s.readable(); err != nil {
 		return nil, 0, err
 	}
-	e, err := kv.Get(ctx, key)
+	var e jetstream.KeyValueEntry
+	_, err := s.patiently(ctx, func(ctx context.Context) (err error) {
+		e, err = kv.Get(ctx, key)
+		return err
+	})
 	if errors.Is(err, jetstream.ErrKeyNotFound) { // deleted ones included
 		return nil, 0, bridge.ErrNotFound
 	}
@@ -179,18 +187,23 @@ func (s *Store) save(ctx context.Context, kv jetstream.KeyValue, key string, val
 	if err := s.writable(); err != nil {
 		return 0, err
 	}
-	if rev == 0 {
-		next, err = kv.Create(ctx, key, value) // also over one that was deleted
-	} else {
-		next, err = kv.Update(ctx, key, value, rev)
+	again, err := s.patiently(ctx, func(ctx context.Context) (err error) {
+		if rev == 0 {
+			next, err = kv.Create(ctx, key, value) // also over one that was deleted
+		} else {
+			next, err = kv.Update(ctx, key, value, rev)
+		}
+		return err
+	})
+	if err == nil {
+		return next, nil
 	}
 	if conflicting(err) {
-		return 0, fmt.Errorf("%w (%w)", bridge.ErrConflict, err)
+		err = fmt.Errorf("%w (%w)", bridge.ErrConflict, err)
 	}
-	if err != nil {
-		return 0, contractError(err)
-	}
-	return next, nil
+	return s.mine(ctx, contractError(err), again, value, func(ctx context.Context) ([]byte, uint64, error) {
+		return s.load(ctx, kv, key)
+	})
 }
 
 // each calls fn for every record of a bucket until it returns false.
