@@ -40,6 +40,9 @@ type inner struct {
 // keepEvery is how often the server and its disk are looked at.
 const keepEvery = 500 * time.Millisecond
 
+// readyWithin is how long a server that seems not to be ready has to become so.
+const readyWithin = 10 * time.Second
+
 // The pauses between looks at a disk that is not usable, doubling from one to the other.
 const (
 	probeMin = 250 * time.Millisecond
@@ -142,10 +145,23 @@ func (k *inner) check() error {
 	if err != nil {
 		return err
 	}
-	if status := e.server.Healthz(&server.HealthzOptions{}); status.Error != "" {
-		return fmt.Errorf("queue: the embedded NATS server failed: %s", status.Error)
+	if said := health(e); said != "" {
+		return fmt.Errorf("queue: the embedded NATS server failed: %s", said)
 	}
 	return nil
+}
+
+// health is what the server says is wrong with it, or nothing. Its own question gives
+// the server one millisecond to answer, which a busy machine may let pass: a server that
+// is ready after all is asked again before anybody restarts it.
+func health(e *embedded) (said string) {
+	for range 3 {
+		said = e.server.Healthz(&server.HealthzOptions{}).Error
+		if said == "" || !e.server.ReadyForConnections(readyWithin) {
+			break
+		}
+	}
+	return said
 }
 
 func errReadOnly(dir string) error {

@@ -43,6 +43,10 @@ var (
 // and the next text goes. It takes a quarter of that on an idle machine.
 const soon = 5 * time.Second
 
+// soonResent is where what was not answered is sent again: the first text to the link that
+// is back may itself have to wait for the first step of the retry schedule, 5 s.
+const soonResent = soon + 5*time.Second
+
 var matrix = map[string]matrixRow{
 	"black hole":                          {fault: "black-hole", params: smsc.Params{Count: 2}, kick: "reset", waits: impatient, ends: unknown, back: soon},
 	"TLS with a wrong name":               {fault: "tls-wrong-name", params: smsc.Params{Count: 2}, tls: true, kick: "reset", ends: unknown, back: soon},
@@ -53,11 +57,11 @@ var matrix = map[string]matrixRow{
 	"deliver_sm before the bind response": {fault: "deliver-before-bind", params: smsc.Params{Count: 1}, kick: "reset", ends: unknown, back: soon},
 
 	"no answer to submit":           {fault: "no-answer", params: smsc.Params{Count: 3}, waits: impatient, ends: unknown, back: soon},
-	"no answer to submit, resend":   {fault: "no-answer", params: smsc.Params{Count: 2}, waits: impatient, resend: true, back: soon},
+	"no answer to submit, resend":   {fault: "no-answer", params: smsc.Params{Count: 2}, waits: impatient, resend: true, back: soonResent},
 	"answer to submit lost":         {fault: "answer-lost", params: smsc.Params{Count: 3}, waits: impatient, ends: unknown, back: soon},
-	"answer to submit lost, resend": {fault: "answer-lost", params: smsc.Params{Count: 2}, waits: impatient, resend: true, back: soon},
+	"answer to submit lost, resend": {fault: "answer-lost", params: smsc.Params{Count: 2}, waits: impatient, resend: true, back: soonResent},
 	"late answer":                   {fault: "late-answer", params: smsc.Params{Count: 3}, waits: impatient, ends: unknown, back: soon},
-	"late answer, resend":           {fault: "late-answer", params: smsc.Params{Count: 2}, waits: impatient, resend: true, back: soon},
+	"late answer, resend":           {fault: "late-answer", params: smsc.Params{Count: 2}, waits: impatient, resend: true, back: soonResent},
 	"answers out of order":          {fault: "out-of-order", params: smsc.Params{Count: 9}, back: soon},
 	"nack":                          {fault: "nack", params: smsc.Params{Count: 3}, back: soon},
 	"nack without sequence":         {fault: "nack-nameless", params: smsc.Params{Count: 3}, waits: impatient, ends: unknown, back: soon},
@@ -77,7 +81,7 @@ var matrix = map[string]matrixRow{
 	"stops reading":       {fault: "stops-reading", params: smsc.Params{Count: 1}, waits: impatient, ends: unknown, back: soon},
 	"half-open":           {fault: "half-open", params: smsc.Params{Count: 1}, waits: impatient, ends: unknown, back: soon},
 	"reset":               {fault: "reset", params: smsc.Params{Count: 3}, ends: unknown, back: soon},
-	"reset, resend":       {fault: "reset", params: smsc.Params{Count: 2}, resend: true, back: soon},
+	"reset, resend":       {fault: "reset", params: smsc.Params{Count: 2}, resend: true, back: soonResent},
 	"reset, two binds":    {fault: "reset", params: smsc.Params{Count: 3}, binds: 2, ends: unknown, back: soon},
 	"one octet at a time": {fault: "trickle", params: smsc.Params{Count: 30}, back: soon},
 
