@@ -186,6 +186,12 @@ func refuseAssign(phone addressing.MSISDN, err error) *RefusalError {
 }
 
 func refuseStore(err error) *RefusalError {
+	switch {
+	case errors.Is(err, ErrHandleFull):
+		return &RefusalError{Reason: ReasonQueueFull, Text: "As many of your messages as may wait are waiting to be sent, so this one was not taken. Try again once some have gone.", Err: err}
+	case errors.Is(err, ErrRouteFull):
+		return &RefusalError{Reason: ReasonQueueFull, Text: "Too many messages are waiting for this phone's operator, so yours was not taken. Try again in a few minutes.", Err: err}
+	}
 	if errors.Is(err, ErrFull) {
 		return &RefusalError{Reason: ReasonQueueFull, Text: "The bridge has too many messages waiting and cannot take yours now. Try again in a few minutes.", Err: err}
 	}

@@ -115,6 +115,10 @@ func (e *LaterError) Error() string {
 var (
 	// ErrFull: the stream is at its limit and refuses; nothing was stored.
 	ErrFull = errors.New("bridge: the queue is full")
+	// ErrHandleFull: it is full for this sender, of whom as many wait as may.
+	ErrHandleFull = fmt.Errorf("%w for this sender", ErrFull)
+	// ErrRouteFull: it is full for this destination, whose route has as many waiting as may.
+	ErrRouteFull = fmt.Errorf("%w for this destination", ErrFull)
 	// ErrNotFound: there is no such record.
 	ErrNotFound = errors.New("bridge: no such record")
 	// ErrConflict: the record changed since it was read; read it again.

@@ -62,16 +62,24 @@ type Queue struct {
 	Replicas        int    // 1, 3 or 5; 0 where the file does not say
 	// LeaseTime is within what time another instance takes over from one that died: 2 s to
 	// 10 min; 0: default.
-	LeaseTime  time.Duration
-	Durability Durability // empty where the file does not say, or where the server is elsewhere
-	Listen     string     // a loopback host:port where the inner server listens too; empty: nowhere
-	MinFree    int64      // bytes free on the disk below which the bridge refuses; 0: default
-	MaxBytes   Sizes
-	Keep       Keep
+	LeaseTime   time.Duration
+	Durability  Durability // empty where the file does not say, or where the server is elsewhere
+	Listen      string     // a loopback host:port where the inner server listens too; empty: nowhere
+	MinFree     int64      // bytes free on the disk below which the bridge refuses; 0: default
+	MaxBytes    Sizes
+	MaxMessages Counts
+	Keep        Keep
 }
 
 // Sizes bounds the streams, in bytes; 0: default.
 type Sizes struct{ MT, MO, OUT, Log, Dead int64 }
+
+// Counts bounds how many messages wait; 0: no bound.
+type Counts struct {
+	MT, MO, OUT int
+	Handle      int // to phones, of one handle
+	Route       int // to phones, of one route
+}
 
 // Keep is for how long records are kept; 0: default.
 type Keep struct{ Journal, Log, Dead time.Duration }

@@ -45,6 +45,13 @@ func (f *file) readQueue(s *section) {
 	f.within(s, "max_bytes", func(s *section) {
 		q.MaxBytes = Sizes{MT: read(s, "mt", size, 0), MO: read(s, "mo", size, 0), OUT: read(s, "out", size, 0), Log: read(s, "log", size, 0), Dead: read(s, "dead", size, 0)}
 	})
+	f.within(s, "max_messages", func(s *section) {
+		many := integer(1, 1_000_000_000)
+		q.MaxMessages = Counts{
+			MT: read(s, "mt", many, 0), MO: read(s, "mo", many, 0), OUT: read(s, "out", many, 0),
+			Handle: read(s, "handle", many, 0), Route: read(s, "route", many, 0),
+		}
+	})
 	f.within(s, "keep", f.readKeep)
 	f.queueFits(s)
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"smsbridge/addressing"
 )
 
 // Durability is what must not harm a message once it was accepted.
@@ -65,6 +67,13 @@ type Config struct {
 	MTMaxBytes, MOMaxBytes, OUTMaxBytes int64
 	// MTMaxMsgs, MOMaxMsgs and OUTMaxMsgs bound them in messages. Default: no bound.
 	MTMaxMsgs, MOMaxMsgs, OUTMaxMsgs int64
+	// MTMaxPerHandle bounds how many messages of one person wait for phones, and MTMaxPerRoute
+	// how many of one route, as RouteOf names it; see [waiting]. The bounds are kept to within a
+	// few messages, and up to Lanes times Held. Default: no bound.
+	MTMaxPerHandle, MTMaxPerRoute int
+	// RouteOf names the route that a message would take now. Required for MTMaxPerRoute. It
+	// is called concurrently and must not block.
+	RouteOf func(addressing.Handle, addressing.MSISDN) string
 	// LogMaxBytes bounds the log of the conversations; the oldest entries go first. Default 1 GiB.
 	LogMaxBytes int64
 	// DeadMaxBytes bounds the dead letters; the oldest go first. Default 256 MiB.
@@ -158,6 +167,7 @@ func (c Config) check() error {
 	wrong(c.Durability != Power && c.Durability != Process, "durability must be power or process")
 	wrong(c.RetryMin < 0 || c.RetryMax < c.RetryMin, "the longest delay of a retry is shorter than the shortest")
 	wrong(c.LeaseTime < time.Second || c.LeaseTime > 10*time.Minute, "the time of a lease must be 1 s to 10 min")
+	wrong(c.MTMaxPerRoute > 0 && c.RouteOf == nil, "a bound for each route needs to know the routes")
 	wrong(c.AckWait < 100*time.Millisecond, "the wait for an acknowledgement must be 100 ms or more")
 	wrong(c.Listen != "" && c.URL != "", "listen is for the embedded server only: leave it out where URL is set")
 	if c.Listen != "" {

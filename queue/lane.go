@@ -63,8 +63,9 @@ type held[M any] struct {
 
 // line is the messages of one conversation, oldest first.
 type line[M any] struct {
-	key  string
-	msgs []*held[M]
+	key     string
+	counted []string // in Store.waiting
+	msgs    []*held[M]
 	// Of the head:
 	attempts, panics int
 	lastErr          string
@@ -92,6 +93,9 @@ func (l *lane[M]) run(ctx context.Context) {
 	l.fetch(ctx)
 	l.stop()
 	l.turns.Wait()
+	for _, ln := range l.lines {
+		l.s.waiting.add(ln.counted, -len(ln.msgs)) // the next Run counts them anew
+	}
 	close(done)
 	settling.Wait()
 	if fence(ctx) == nil {
@@ -141,10 +145,14 @@ func (l *lane[M]) take(ctx context.Context, seq uint64, subject, reply string, d
 	ln := l.lines[key]
 	if ln == nil {
 		ln = &line[M]{key: key}
+		if l.stage.counted != nil {
+			ln.counted = l.stage.counted(l.s, m)
+		}
 		l.lines[key] = ln
 		l.ready = append(l.ready, ln)
 	}
 	ln.msgs = append(ln.msgs, h)
+	l.s.waiting.add(ln.counted, 1)
 	l.dispatch(ctx)
 	l.thin(h)
 }
@@ -228,6 +236,7 @@ func (l *lane[M]) advance(ctx context.Context, ln *line[M], term string) {
 	h := ln.msgs[0]
 	ln.msgs[0] = nil
 	ln.msgs = ln.msgs[1:]
+	l.s.waiting.add(ln.counted, -1)
 	ln.attempts, ln.panics, ln.lastErr = 0, 0, ""
 	if len(ln.msgs) > 0 {
 		l.ready = append(l.ready, ln)

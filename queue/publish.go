@@ -15,6 +15,9 @@ import (
 // PublishMT stores m for [Store.RunMT]; see [bridge.Queue]. It blocks for the server, 5 s at
 // most and for a cluster 15 s, or until ctx ends, and for the disk.
 func (s *Store) PublishMT(ctx context.Context, m bridge.MT) error {
+	if err := s.room(&m); err != nil {
+		return err
+	}
 	era := s.commit.Era()
 	if err := s.publish(ctx, stageMT, mtSubject(&m, s.lanes), m.ID, m); err != nil {
 		return err

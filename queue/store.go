@@ -47,6 +47,7 @@ type Store struct {
 	keeper *keeper
 
 	counters map[string]*counters // by stage; not changed after Open
+	waiting  waiting
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc

@@ -23,6 +23,8 @@ type stage[M any] struct {
 	groups []string
 	id     func(*M) string
 	key    func(*M) string
+	// counted are the keys that the messages of a line are counted by; nil: they are not.
+	counted func(*Store, *M) []string
 	// dead puts the message into a dead letter.
 	dead func(*bridge.Dead, *M)
 }
@@ -33,6 +35,8 @@ var (
 		id:   func(m *bridge.MT) string { return m.ID },
 		key:  func(m *bridge.MT) string { return m.Key() },
 		dead: func(d *bridge.Dead, m *bridge.MT) { d.MT = m },
+
+		counted: (*Store).countedAs,
 	}
 	moStage = stage[bridge.MO]{
 		name: stageMO, groups: []string{"*"},

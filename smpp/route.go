@@ -122,6 +122,17 @@ func choose(routes []*route, sub bridge.Submission, operator string) *route {
 	return best
 }
 
+// RouteOf names the route that a message of h to phone would take now, without asking for the
+// operator of a ported number; messages of one name wait for the same links. It may be
+// called concurrently.
+func (ls *Links) RouteOf(h addressing.Handle, phone addressing.MSISDN) string {
+	r := choose(ls.routes, bridge.Submission{Handle: h, Phone: phone}, "")
+	if r == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%d %s", slices.Index(ls.routes, r), r.label())
+}
+
 // fit is how closely a route fits a message.
 type fit struct {
 	operator       bool

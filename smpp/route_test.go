@@ -51,6 +51,28 @@ func to(names ...string) (all []smpp.Target) {
 	return all
 }
 
+// Messages that wait for the same links have one name, which a bound is counted by.
+func TestRouteOf(t *testing.T) {
+	routes := []smpp.Route{{Prefix: "33", Targets: to("a")}, {Prefix: "33", Networks: []string{"web"}, Targets: to("b")}, {Prefix: "34", Targets: to("a")}}
+	ls, _ := operators(t, routes, nil, "a", "b")
+	web, xmpp := addressing.MustParseHandle("web:ann"), addressing.MustParseHandle("xmpp:ann@corp.example")
+	names := make(map[string]bool)
+	for _, tt := range []struct {
+		handle addressing.Handle
+		phone  string
+		known  bool // the name was there before
+	}{
+		{web, "+33612345678", false}, {web, "+33699999999", true}, {xmpp, "+33612345678", false},
+		{xmpp, "+34612345678", false}, {web, "+34612345679", true}, {web, "+4915112345678", false},
+	} {
+		name := ls.RouteOf(tt.handle, addressing.MustParseMSISDN(tt.phone))
+		if name == "" || names[name] != tt.known {
+			t.Errorf("%s to %s is %q", tt.handle, tt.phone, name)
+		}
+		names[name] = true
+	}
+}
+
 // Which route a message takes, by its destination, its sender and its operator.
 func TestRoutes(t *testing.T) {
 	handle := addressing.MustParseHandle

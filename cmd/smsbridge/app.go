@@ -67,7 +67,9 @@ func newApp(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_ *ap
 // around it know each other: links and messengers get the hub when they are made, the hub
 // gets the messengers in a map before anything runs.
 func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger) (book *addressing.Book, err error) {
-	if a.store, err = queue.Open(ctx, queueConfig(a.cfg, a.log)); err != nil {
+	store := queueConfig(a.cfg, a.log)
+	store.RouteOf = func(h addressing.Handle, phone addressing.MSISDN) string { return a.links.RouteOf(h, phone) }
+	if a.store, err = queue.Open(ctx, store); err != nil {
 		return nil, err
 	}
 	if book, err = addressing.NewBook(a.store, bookConfig(a.cfg)); err != nil {

@@ -35,6 +35,8 @@ func queueConfig(cfg *configs.Config, log zerolog.Logger) queue.Config {
 		URL: q.URL, CredsFile: q.CredentialsFile, Replicas: q.Replicas, Durability: queue.Durability(q.Durability), Listen: q.Listen,
 		MTMaxBytes: int64(q.MaxBytes.MT), MOMaxBytes: int64(q.MaxBytes.MO), OUTMaxBytes: int64(q.MaxBytes.OUT),
 		LogMaxBytes: int64(q.MaxBytes.Log), DeadMaxBytes: int64(q.MaxBytes.Dead), MinFree: int64(q.MinFree),
+		MTMaxMsgs: int64(q.MaxMessages.MT), MOMaxMsgs: int64(q.MaxMessages.MO), OUTMaxMsgs: int64(q.MaxMessages.OUT),
+		MTMaxPerHandle: q.MaxMessages.Handle, MTMaxPerRoute: q.MaxMessages.Route,
 		LeaseTime: q.LeaseTime, SentFor: q.Keep.Journal, LogFor: q.Keep.Log, DeadFor: q.Keep.Dead, Logger: room(log, "queue"),
 	}
 	if q.URL == "" {
