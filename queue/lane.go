@@ -93,13 +93,20 @@ func (l *lane[M]) run(ctx context.Context) {
 	l.fetch(ctx)
 	l.stop()
 	l.turns.Wait()
-	for _, ln := range l.lines {
-		l.s.waiting.add(ln.counted, -len(ln.msgs)) // the next Run counts them anew
-	}
+	l.uncount()
 	close(done)
 	settling.Wait()
 	if fence(ctx) == nil {
 		l.confirm()
+	}
+}
+
+// uncount takes back what the lane counts as waiting: who works on it next counts anew.
+func (l *lane[M]) uncount() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, ln := range l.lines {
+		l.s.waiting.add(ln.counted, -len(ln.msgs))
 	}
 }
 
