@@ -34,6 +34,7 @@ type process struct {
 	cmd    *exec.Cmd
 	web    string // URL of the web messenger; empty where there is none
 	ops    string // URL of the operator's listener
+	ready  chan struct{}
 	exited chan struct{}
 	stderr *output
 }
@@ -60,29 +61,9 @@ func (o *output) String() string {
 // serves. The process is killed at the end of the test if it still runs.
 func startDaemon(t *testing.T, config string) *process {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "smsbridge.yaml")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := &process{cmd: exec.Command(os.Args[0], "serve", "--config", path), exited: make(chan struct{}), stderr: &output{}}
-	p.cmd.Env = append(os.Environ(), asDaemon+"=1")
-	stderr, err := p.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ready := make(chan struct{})
-	go p.read(stderr, ready)
-	t.Cleanup(func() {
-		p.kill()
-		if t.Failed() {
-			t.Logf("the daemon said:\n%s", p.stderr)
-		}
-	})
+	p := launchDaemon(t, config)
 	select {
-	case <-ready:
+	case <-p.ready:
 	case <-p.exited:
 		t.Fatalf("the daemon ended at once:\n%s", p.stderr)
 	case <-time.After(patience):
@@ -91,8 +72,34 @@ func startDaemon(t *testing.T, config string) *process {
 	return p
 }
 
+// launchDaemon is startDaemon without the wait.
+func launchDaemon(t *testing.T, config string) *process {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "smsbridge.yaml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command(os.Args[0], "serve", "--config", path), ready: make(chan struct{}), exited: make(chan struct{}), stderr: &output{}}
+	p.cmd.Env = append(os.Environ(), asDaemon+"=1")
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go p.read(stderr)
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("the daemon said:\n%s", p.stderr)
+		}
+	})
+	return p
+}
+
 // read takes the addresses from the daemon's log, until it exits.
-func (p *process) read(stderr io.Reader, ready chan<- struct{}) {
+func (p *process) read(stderr io.Reader) {
 	defer close(p.exited)
 	lines := bufio.NewScanner(stderr)
 	lines.Buffer(nil, 1<<20)
@@ -111,7 +118,7 @@ func (p *process) read(stderr io.Reader, ready chan<- struct{}) {
 			continue
 		}
 		if wanted--; wanted == 0 {
-			close(ready)
+			close(p.ready)
 		}
 	}
 	_ = p.cmd.Wait() // the tests look at ProcessState
@@ -319,18 +326,22 @@ func startSMSC(t *testing.T, cfg smsc.Config) *smsc.Server {
 	return s
 }
 
-// texts are what a phone of the simulator has received, in order.
-func texts(t *testing.T, s *smsc.Server, phone string) []string {
+// messages are what a phone of the simulator has, oldest first, as its HTTP API says.
+func messages(t *testing.T, s *smsc.Server, phone string) (all []smsc.Message) {
 	t.Helper()
 	answer := httptest.NewRecorder()
 	s.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/phones/"+phone+"/messages", nil))
-	var messages []struct{ Direction, Text string }
-	if err := json.NewDecoder(answer.Body).Decode(&messages); err != nil {
+	if err := json.NewDecoder(answer.Body).Decode(&all); err != nil {
 		t.Fatal(err)
 	}
-	var all []string
-	for _, m := range messages {
-		if m.Direction == "received" {
+	return all
+}
+
+// texts are what a phone of the simulator has received, in order.
+func texts(t *testing.T, s *smsc.Server, phone string) (all []string) {
+	t.Helper()
+	for _, m := range messages(t, s, phone) {
+		if m.Direction == smsc.Received {
 			all = append(all, m.Text)
 		}
 	}

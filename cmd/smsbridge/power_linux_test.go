@@ -1,0 +1,378 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"smsbridge/addressing"
+	"smsbridge/internal/disk"
+	"smsbridge/ops"
+	"smsbridge/smpp/smsc"
+)
+
+// powerConfig is a daemon whose data is on a disk: two people with a number each, so that
+// a phone can write first.
+const powerConfig = `data_dir: %s
+drain_timeout: 10s
+queue: {durability: %s, min_free: 10MiB, max_bytes: {mt: 64MiB, mo: 64MiB, out: 64MiB, log: 64MiB}}
+ops: {listen: "127.0.0.1:0"}
+numbers:
+  region: FR
+  dedicated:
+    - {number: "+33700000001", handle: "web:ann"}
+    - {number: "+33700000002", handle: "web:bob"}
+smsc:
+  - {name: main, address: "%s", system_id: bridge, password: secret, window: 20}
+web:
+  listen: 127.0.0.1:0
+  users:
+    - {name: ann, password_hash: "%s"}
+    - {name: bob, password_hash: "%[4]s"}
+  tokens:
+    - {user: ann, hash: "%s"}
+    - {user: bob, hash: "%s"}
+`
+
+// powerRun is people, phones and an SMSC that outlive the power cuts of the daemon's
+// machine, and what each of them knows.
+type powerRun struct {
+	t      *testing.T
+	m      *disk.Machine
+	s      *smsc.Server
+	config string
+	people []*person
+	talks  []*talk
+}
+
+// talk is one conversation: its person writes text after text, and for each that was
+// accepted the phone writes one back. One goroutine at a time uses it.
+type talk struct {
+	who      *person
+	number   string
+	phone    addressing.MSISDN
+	accepted []string // the ids of the texts, in order
+	written  int      // by the phone
+}
+
+func (k *talk) mt(n int) string { return fmt.Sprintf("%s to %s: %06d", k.who.name, k.phone, n) }
+func (k *talk) mo(n int) string { return fmt.Sprintf("%s to %s: %06d", k.phone, k.who.name, n) }
+
+func newPowerRun(t *testing.T, fs disk.FileSystem, durability string, seed uint64) *powerRun {
+	r := &powerRun{t: t, m: disk.Mount(t, fs, seed)}
+	all, hashes := people("ann", "bob")
+	r.people = all
+	r.s = startSMSC(t, smsc.Config{
+		Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond, RetryMin: 10 * time.Millisecond, RetryMax: 50 * time.Millisecond,
+		MaxMessages: 1_000_000,
+	})
+	r.config = fmt.Sprintf(powerConfig, filepath.Join(r.m.Dir, "data"), durability, r.s.Addr(), demoUsers["ann"], hashes["ann"], hashes["bob"])
+	for i, who := range all {
+		for n := range 8 {
+			r.talks = append(r.talks, &talk{who: who, number: fmt.Sprintf("+3370000000%d", i+1), phone: addressing.MustParseMSISDN(phoneOf(n))})
+		}
+	}
+	return r
+}
+
+// at tells the people where the daemon is.
+func (r *powerRun) at(p *process) {
+	for _, who := range r.people {
+		who.base = p.web
+	}
+}
+
+// round starts the daemon and lets everybody write until the power fails, after so many
+// writes to the disk: while the daemon starts, or later. What it still answers without
+// power counts as well; with linger there is time for that.
+func (r *powerRun) round(ops int, linger bool) {
+	r.t.Helper()
+	r.m.CutAfter(ops)
+	p := launchDaemon(r.t, r.config)
+	defer r.m.PowerUp()
+	defer p.kill()
+	select {
+	case <-p.ready:
+	case <-r.m.Lost():
+		return
+	case <-p.exited:
+		r.t.Fatalf("the daemon ended with the power on:\n%s", p.stderr)
+	case <-time.After(patience):
+		r.t.Fatalf("the daemon does not serve:\n%s", p.stderr)
+	}
+	r.at(p)
+	ctx, stop := context.WithCancel(r.t.Context())
+	defer stop()
+	var talks sync.WaitGroup
+	for _, k := range r.talks {
+		talks.Go(func() { r.talk(ctx, k, linger) })
+	}
+	<-r.m.Lost()
+	if !linger {
+		p.kill()
+		stop()
+	}
+	talks.Wait()
+}
+
+// afterwards is how many texts each person still writes to a daemon without power.
+const afterwards = 3
+
+// talk writes until the power fails, or a little longer. A text that was not accepted is
+// written again by the next round, as the same message.
+func (r *powerRun) talk(ctx context.Context, k *talk, linger bool) {
+	late := 0
+	for ctx.Err() == nil && late <= afterwards {
+		n := len(k.accepted)
+		m, err := k.who.send(ctx, k.phone.String(), k.mt(n), strconv.Itoa(n)+k.phone.Digits())
+		lost := r.lost()
+		if err == nil && m.Code == http.StatusAccepted {
+			k.accepted = append(k.accepted, m.ID)
+			if _, err := r.s.Send(k.phone, k.number, k.mo(k.written)); err != nil {
+				r.t.Errorf("%s cannot write: %v", k.phone, err)
+			}
+			k.written++
+		} else if !lost {
+			r.t.Errorf("%q was not accepted, with the power on: %+v, %v", k.mt(n), m, err)
+			return
+		}
+		if lost {
+			if late++; !linger {
+				return
+			}
+		}
+	}
+}
+
+func (r *powerRun) lost() bool {
+	select {
+	case <-r.m.Lost():
+		return true
+	default:
+		return false
+	}
+}
+
+// tally is what became of everything.
+type tally struct {
+	accepted, delivered, unknown, mo int
+	lost                             int // accepted, and not in a final state; or taken from the SMSC, and never shown
+	untrue                           int // delivered, and not on the phone
+	doubled, disordered              int
+}
+
+func (y tally) good() bool { return y.lost+y.untrue+y.doubled+y.disordered == 0 }
+
+// end starts the daemon once more, lets it finish, and counts.
+func (r *powerRun) end() (y tally) {
+	r.t.Helper()
+	p := startDaemon(r.t, r.config)
+	r.at(p)
+	r.finish(p)
+	for _, who := range r.people {
+		r.count(who, &y)
+	}
+	return y
+}
+
+// finish returns once nothing waits and every message is in a final state, or unknown to
+// the daemon. What does not change any more is a loss too. A receipt of a message whose
+// answer was lost waits some 15 s before it is given up.
+func (r *powerRun) finish(p *process) {
+	r.t.Helper()
+	const still = 30 * time.Second
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	before, changed := -1, time.Now()
+	for {
+		open := r.waiting(p)
+		for _, k := range r.talks {
+			for _, id := range k.accepted {
+				if m, err := k.who.status(r.t.Context(), id); err != nil {
+					r.t.Fatal(err)
+				} else if m.Code != http.StatusNotFound && !final[string(m.Status)] {
+					open++
+				}
+			}
+			for _, m := range r.phone(k.phone) {
+				if m.State == smsc.Pending {
+					open++
+				}
+			}
+		}
+		if open == 0 || time.Since(changed) > still {
+			return
+		}
+		if open != before {
+			before, changed = open, time.Now()
+		}
+		<-tick.C
+	}
+}
+
+// waiting is how many messages are queued.
+func (r *powerRun) waiting(p *process) (n int) {
+	r.t.Helper()
+	response, err := http.Get(p.ops + "/admin/v1/queue")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var queue ops.Queue
+	if err := json.NewDecoder(response.Body).Decode(&queue); err != nil {
+		r.t.Fatal(err)
+	}
+	for _, row := range queue.Stages {
+		if row.Stage != "dead" {
+			n += int(row.Messages)
+		}
+	}
+	return n
+}
+
+// phone is what a phone has, in order.
+func (r *powerRun) phone(number addressing.MSISDN) []smsc.Message {
+	return messages(r.t, r.s, number.String())
+}
+
+// count compares what a person knows with what the phones know.
+func (r *powerRun) count(who *person, y *tally) {
+	states, shown := r.shown(who)
+	for _, k := range r.talks {
+		if k.who != who {
+			continue
+		}
+		arrived := make(map[string]int)
+		last := ""
+		for _, m := range r.phone(k.phone) {
+			name, _, _ := strings.Cut(m.Text, " ")
+			if m.Direction != smsc.Received || name != who.name {
+				continue
+			}
+			arrived[m.Text]++
+			y.note(m.Text, &last)
+		}
+		y.accepted += len(k.accepted)
+		for n, id := range k.accepted {
+			switch states[id] {
+			case "delivered":
+				y.delivered++
+				if arrived[k.mt(n)] == 0 {
+					y.untrue++
+				}
+			case "unknown":
+				y.unknown++
+			default:
+				y.lost++
+				r.t.Logf("lost: %q, message %s, is %q and arrived %d times", k.mt(n), id, states[id], arrived[k.mt(n)])
+			}
+		}
+		last = ""
+		seen := make(map[string]bool)
+		for _, text := range shown[k.phone.String()] {
+			seen[text] = true
+			y.note(text, &last)
+		}
+		y.mo += k.written
+		for n := range k.written {
+			if !seen[k.mo(n)] {
+				y.lost++
+				r.t.Logf("lost: %q", k.mo(n))
+			}
+		}
+	}
+}
+
+// note counts a text that came twice, or late.
+func (y *tally) note(text string, last *string) {
+	switch {
+	case text == *last:
+		y.doubled++
+	case text < *last:
+		y.disordered++
+	}
+	*last = text
+}
+
+// shown reads all events of a person: the state of each message, and the texts from each
+// phone in order.
+func (r *powerRun) shown(who *person) (states map[string]string, texts map[string][]string) {
+	const end = "that is all"
+	if m, err := who.send(r.t.Context(), "+33699999999", end, "end"); err != nil || m.Code != http.StatusAccepted {
+		r.t.Fatalf("the last text was not accepted: %+v, %v", m, err)
+	}
+	states, texts = make(map[string]string), make(map[string][]string)
+	ids := make(map[string]bool)
+	who.events(r.t, func(e event) bool {
+		if e.Status != "" && !final[states[e.ID]] {
+			states[e.ID] = e.Status
+		}
+		if e.Direction == "mo" && !ids[e.ID] {
+			ids[e.ID] = true
+			texts[e.Phone] = append(texts[e.Phone], e.Text)
+		}
+		return e.Text != end
+	})
+	return states, texts
+}
+
+// powerRounds is how often the power fails in each run, and the seed of its moments. The
+// environment may ask for more; `make power` does.
+func powerRounds(t *testing.T) (rounds int, seed uint64) {
+	t.Helper()
+	rounds, seed = 5, 1
+	for name, set := range map[string]func(n int){
+		"SMSBRIDGE_POWER_ROUNDS": func(n int) { rounds = n },
+		"SMSBRIDGE_POWER_SEED":   func(n int) { seed = uint64(n) },
+	} {
+		if text := os.Getenv(name); text != "" {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			set(n)
+		}
+	}
+	return rounds, seed
+}
+
+// TestPowerLoss cuts the power of the daemon's disk again and again, while it starts and
+// while everybody writes. Whatever was accepted, from either side, is there afterwards,
+// once and in order.
+func TestPowerLoss(t *testing.T) {
+	disk.Namespaced(t, func(t *testing.T) {
+		rounds, seed := powerRounds(t)
+		for _, fs := range []disk.FileSystem{disk.Ext4, disk.XFS, disk.Btrfs} {
+			t.Run(fs.Name, func(t *testing.T) {
+				r := newPowerRun(t, fs, "power", seed)
+				y := r.cuts(rounds, seed)
+				t.Logf("seed %d, %d power cuts: %+v", seed, rounds, y)
+				if !y.good() {
+					t.Errorf("seed %d: lost, untrue, doubled and disordered must all be 0: %+v", seed, y)
+				}
+				if y.accepted == 0 {
+					t.Error("nothing was accepted between the cuts")
+				}
+			})
+		}
+	})
+}
+
+// cuts is so many rounds, and the end.
+func (r *powerRun) cuts(rounds int, seed uint64) tally {
+	const longest = 6000 // writes to the disk before a cut: a few seconds
+	choose := rand.New(rand.NewPCG(seed, 1))
+	for range rounds {
+		r.round(1+choose.IntN(longest), choose.IntN(2) == 0)
+	}
+	return r.end()
+}
