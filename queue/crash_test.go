@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -177,4 +179,39 @@ func TestSecondDaemonRefused(t *testing.T) {
 		t.Fatal("two stores on one directory")
 	}
 	t.Log(err)
+}
+
+// TestTornConsumer: the server writes what it knows of a consumer without a sync, so that a
+// power cut may leave half of it. Everything is handled nevertheless.
+func TestTornConsumer(t *testing.T) {
+	for name, content := range map[string]string{"empty": "", "half": "\x16\x02", "zeros": string(make([]byte, 64))} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := open(t, dir, oneLane)
+			seen := newRecord()
+			handle := func(_ context.Context, m bridge.MT) error {
+				seen.add(m.ID)
+				return nil
+			}
+			stop := work(t, s, handle)
+			publish(t, s, mt(1, 0))
+			seen.wait(t, 1)
+			stop()
+			publish(t, s, mt(1, 1))
+			wantError(t, s.Close(), nil)
+			states, err := filepath.Glob(filepath.Join(dir, "nats/jetstream/*/streams/MT/obs/*/o.dat"))
+			if err != nil || len(states) == 0 {
+				t.Fatalf("no consumer's state: %v", err)
+			}
+			for _, state := range states {
+				if err := os.WriteFile(state, []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			work(t, open(t, dir, oneLane), handle)
+			if got := seen.wait(t, 2); !slices.Equal(got, []string{"m-1-0", "m-1-1"}) {
+				t.Errorf("handled %v", got)
+			}
+		})
+	}
 }

@@ -50,6 +50,10 @@ func startServer(cfg Config) (*embedded, error) {
 		e.unlock()
 		return nil, fmt.Errorf("queue: the data directory cannot be used: %w", err)
 	}
+	if err := forgetConsumers(storeDir(cfg)); err != nil {
+		e.unlock()
+		return nil, fmt.Errorf("queue: the data directory cannot be used: %w", err)
+	}
 	log := &serverLog{log: cfg.Logger.With().Str("component", "nats_server").Logger(), fatal: make(chan string, 1)}
 	if e.server, err = server.NewServer(serverOptions(cfg)); err != nil {
 		e.unlock()
@@ -77,6 +81,18 @@ func (e *embedded) start(log *serverLog) error {
 		}
 	}
 	return fmt.Errorf("it was not ready within %s", startWithin)
+}
+
+// forgetConsumers removes what the server noted of the lanes' consumers. Half of such a
+// note, which a power cut may leave, would keep the server from ever making that consumer
+// again (10012, "corrupt state file"). The notes are of no use: each lane makes its consumer
+// and begins at the start of the queue (fetch.go).
+func forgetConsumers(dir string) error {
+	var errs []error
+	for _, name := range []string{stageMT, stageMO, stageOUT} {
+		errs = append(errs, os.RemoveAll(filepath.Join(dir, "jetstream", server.DEFAULT_GLOBAL_ACCOUNT, "streams", name, "obs")))
+	}
+	return errors.Join(errs...)
 }
 
 func lockDir(dir string) (*os.File, error) {
