@@ -6,7 +6,11 @@ FUZZTIME ?= 30s
 CHAOS    ?= -kills 100
 SOAK     ?= soak
 
-.PHONY: help run test race check fmt lint peers fuzz bench screenshot chaos soak
+# How often the power is cut on each file system, and the seed of the moments.
+POWER_ROUNDS ?= 50
+POWER_SEED   ?= 1
+
+.PHONY: help run test race check fmt lint peers fuzz bench screenshot chaos soak power
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +49,10 @@ fuzz: ## each fuzz test for FUZZTIME
 
 bench: ## the smpp room beside other SMPP clients; bench/README.md says how
 	cd bench && $(GO) run . submit && $(GO) run . both -windows 100 && $(GO) run . memory
+
+power: ## cut the power of a disk POWER_ROUNDS times on each file system (root; xfsprogs, btrfs-progs)
+	SMSBRIDGE_POWER_ROUNDS=$(POWER_ROUNDS) SMSBRIDGE_POWER_SEED=$(POWER_SEED) \
+		$(GO) test ./cmd/smsbridge -run '^TestPowerLoss' -count=1 -v -timeout 3h
 
 screenshot: ## the README's picture of the demo, by Chromium
 	SMSBRIDGE_PICTURES=$(CURDIR)/docs $(GO) test ./cmd/smsbridge -run '^TestDemoInChromium$$' -count=1

@@ -29,7 +29,8 @@ type Journal interface {
 	Story(ctx context.Context, id string) (Story, uint64, error)
 	// PutStory stores s if the record's revision is still rev (0: there is none yet)
 	// and returns the new revision; otherwise [ErrConflict]. With durable it returns
-	// once the record is on disk as the configured durability promises.
+	// once the record is on disk as the configured durability promises. A story that says
+	// Told is stored once all that the caller stored before is on disk.
 	PutStory(ctx context.Context, s Story, rev uint64, durable bool) (uint64, error)
 	ReceiptIndex
 }
@@ -49,7 +50,9 @@ type Archive interface {
 }
 
 // Parts keeps small records with compare-and-set: the segments of a long MO message
-// until all are there. A key is any text; a record vanishes by itself after a day.
+// until all are there. A key is any text; a record vanishes by itself after a day. What
+// the caller stored before is on disk before a record is changed or deleted, so that a
+// power cut leaves none that says more than was done.
 type Parts interface {
 	// LoadPart reads a record; [ErrNotFound] where there is none.
 	LoadPart(ctx context.Context, key string) (value []byte, rev uint64, err error)
@@ -63,7 +66,8 @@ type Parts interface {
 }
 
 // Marks remember for an hour what was dealt with: MO messages, by what they say, so
-// that one which the SMSC or the queue repeats is seen once.
+// that one which the SMSC or the queue repeats is seen once. What the caller stored before
+// is on disk before a mark is set.
 type Marks interface {
 	// Mark reads a mark; [ErrNotFound] where there is none.
 	Mark(ctx context.Context, key string) ([]byte, error)

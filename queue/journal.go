@@ -25,8 +25,14 @@ func (s *Store) Story(ctx context.Context, id string) (bridge.Story, uint64, err
 
 // PutStory stores st if its revision is still rev (0: there is none), and returns the new
 // revision; otherwise the error wraps [bridge.ErrConflict]. With durable it returns once
-// the record is on disk. After another error it is not known whether it was stored.
+// the record is on disk. After another error it is not known whether it was stored. A story
+// that says Told is stored once all that was stored before is on disk, the status above all.
 func (s *Store) PutStory(ctx context.Context, st bridge.Story, rev uint64, durable bool) (uint64, error) {
+	if st.Told {
+		if err := s.commit.settled(ctx); err != nil {
+			return 0, err
+		}
+	}
 	era := s.commit.Era()
 	next, err := s.put(ctx, storySubject(st.ID), st, jetstream.WithExpectLastSequencePerSubject(rev))
 	if err != nil {

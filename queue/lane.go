@@ -202,7 +202,7 @@ func (l *lane[M]) turn(ctx context.Context, ln *line[M], h *held[M], m *M) {
 	}
 	panicked := false
 	if err == nil {
-		panicked, err = l.call(ctx, m)
+		panicked, err = l.call(context.WithValue(ctx, eraKey{}, h.era), m)
 	}
 	switch {
 	case err == nil:

@@ -96,10 +96,14 @@ func (s *Store) LoadPart(ctx context.Context, key string) (value []byte, rev uin
 }
 
 // SavePart stores a record if its revision is still rev (0: there is none), and returns the
-// new revision; otherwise the error wraps [bridge.ErrConflict]. It does not wait for the disk.
+// new revision; otherwise the error wraps [bridge.ErrConflict]. All that was stored before is
+// on disk before it; it does not wait for the record itself.
 func (s *Store) SavePart(ctx context.Context, key string, value []byte, rev uint64) (uint64, error) {
 	k, err := partKey(key)
 	if err != nil {
+		return 0, err
+	}
+	if err := s.commit.settled(ctx); err != nil {
 		return 0, err
 	}
 	next, err := s.save(ctx, s.parts, k, value, rev)
@@ -110,11 +114,15 @@ func (s *Store) SavePart(ctx context.Context, key string, value []byte, rev uint
 }
 
 // DeletePart removes a record if its revision is still rev; otherwise the error wraps
-// [bridge.ErrConflict]. It does not wait for the disk.
+// [bridge.ErrConflict]. All that was stored before is on disk before that; it does not wait
+// for the removal itself.
 func (s *Store) DeletePart(ctx context.Context, key string, rev uint64) error {
 	k, err := partKey(key)
 	if err == nil {
 		err = s.writable()
+	}
+	if err == nil {
+		err = s.commit.settled(ctx)
 	}
 	if err != nil {
 		return err
@@ -150,9 +158,13 @@ func (s *Store) Mark(ctx context.Context, key string) ([]byte, error) {
 	return value, nil
 }
 
-// SetMark stores a mark over what there is. It does not wait for the disk.
+// SetMark stores a mark over what there is. All that was stored before is on disk before
+// it; it does not wait for the mark itself.
 func (s *Store) SetMark(ctx context.Context, key string, value []byte) error {
 	if err := cmp.Or(fence(ctx), s.writable()); err != nil {
+		return err
+	}
+	if err := s.commit.settled(ctx); err != nil {
 		return err
 	}
 	_, err := s.patiently(ctx, func(ctx context.Context) error {

@@ -30,6 +30,20 @@ type committer struct {
 // Era is to be asked before a write, for Wait.
 func (c *committer) Era() uint64 { return c.era.Load() }
 
+// eraKey is where the context of a handler has the era in which it began.
+type eraKey struct{}
+
+// settled returns once all that the caller of ctx stored before is on disk. It is for
+// what takes something for done: the kernel, and the disk, write in any order, and a power
+// cut must not leave the word that it was done without what was done.
+func (c *committer) settled(ctx context.Context) error {
+	era, known := ctx.Value(eraKey{}).(uint64)
+	if !known {
+		era = c.Era()
+	}
+	return c.Wait(ctx, era)
+}
+
 // renew begins a new era: the store was brought onto the disk, as far as it could be read.
 func (c *committer) renew() {
 	c.mu.Lock()
