@@ -29,9 +29,10 @@ const (
 // instanceRecord is one instance of smsbridge at the store. Renewing it keeps all the
 // leases of the instance; so many lanes cost no more than one.
 type instanceRecord struct {
-	V     int       `json:"v"`
-	Name  string    `json:"name"` // for people
-	Since time.Time `json:"since"`
+	V       int       `json:"v"`
+	Name    string    `json:"name"`    // for people
+	Process string    `json:"process"` // see Store.Process
+	Since   time.Time `json:"since"`
 	// Lanes says that it takes its share of the lanes.
 	Lanes bool `json:"lanes"`
 	// Gone says that it holds nothing any more and never will again: left, or evicted by
@@ -67,12 +68,13 @@ func (k *keeper) beat(ctx context.Context) {
 			k.lose("its lease could not be renewed in time")
 		}
 		pause := k.ttl / beatsPerLease
-		if err := k.renew(ctx); err != nil {
+		// One that is under way goes on to its end, so that its revision is known.
+		if err := k.renew(context.WithoutCancel(ctx)); err != nil {
 			pause = k.ttl / beatsPerLease / 4
 			k.log.Debug().Err(err).Msg("queue: the lease of this instance was not renewed")
 		}
 		k.poke()
-		timer := time.NewTimer(min(pause, max(k.left(), pause/4)))
+		timer := time.NewTimer(min(pause, max(k.remaining(), pause/4)))
 		select {
 		case <-timer.C:
 		case <-k.beatNow:
@@ -85,11 +87,11 @@ func (k *keeper) beat(ctx context.Context) {
 // renew writes the record once.
 func (k *keeper) renew(ctx context.Context) error {
 	k.mu.Lock()
-	rec := instanceRecord{V: layout, Name: k.name, Since: k.since, Lanes: k.wantsLanes()}
+	rec := instanceRecord{V: layout, Name: k.name, Process: k.process, Since: k.since, Lanes: k.wantsLanes()}
 	me, rev := k.me, k.rev
 	k.mu.Unlock()
 	began := k.clock()
-	bound, cancel := context.WithTimeout(ctx, max(k.left(), k.ttl/beatsPerLease/4))
+	bound, cancel := context.WithTimeout(ctx, max(k.remaining(), k.ttl/beatsPerLease/4))
 	defer cancel()
 	next, err := k.write(bound, instanceKey+me, rec, rev)
 	if errors.Is(err, errChanged) {

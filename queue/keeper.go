@@ -18,14 +18,15 @@ import (
 // renews the record of this instance (instance.go), one watches the others, takes what is
 // free and gives what others should have (lease.go).
 type keeper struct {
-	kv     jetstream.KeyValue
-	stream jetstream.Stream // of kv
-	log    zerolog.Logger
-	ttl    time.Duration
-	name   string // for people
-	lanes  int
-	start0 time.Time    // what clock counts from
-	until  atomic.Int64 // by clock: when the leases of this instance are over
+	kv      jetstream.KeyValue
+	stream  jetstream.Stream // of kv
+	log     zerolog.Logger
+	ttl     time.Duration
+	name    string // for people
+	process string
+	lanes   int
+	start0  time.Time    // what clock counts from
+	until   atomic.Int64 // by clock: when the leases of this instance are over
 
 	kick, beatNow, again chan struct{}
 
@@ -48,7 +49,7 @@ type leaseChanges struct{ taken, given, lost uint64 }
 
 func newKeeper(s *Store, kv jetstream.KeyValue, stream jetstream.Stream) *keeper {
 	k := &keeper{
-		kv: kv, stream: stream, log: s.log, ttl: s.cfg.LeaseTime, name: instanceName(s.id), lanes: s.lanes, start0: time.Now(),
+		kv: kv, stream: stream, log: s.log, ttl: s.cfg.LeaseTime, name: instanceName(s.id), process: s.id, lanes: s.lanes, start0: time.Now(),
 		kick: make(chan struct{}, 1), beatNow: make(chan struct{}, 1), again: make(chan struct{}, 1),
 		instances: make(map[string]*sighting), leases: make(map[string]*lease),
 	}
@@ -75,9 +76,9 @@ func instanceName(id string) string {
 // operator's change of the time moves it.
 func (k *keeper) clock() time.Duration { return time.Since(k.start0) }
 
-func (k *keeper) expired() bool { return k.left() <= 0 }
+func (k *keeper) expired() bool { return k.remaining() <= 0 }
 
-func (k *keeper) left() time.Duration { return time.Duration(k.until.Load()) - k.clock() }
+func (k *keeper) remaining() time.Duration { return time.Duration(k.until.Load()) - k.clock() }
 
 // poke has manage look again.
 func (k *keeper) poke() {
@@ -254,7 +255,7 @@ func (k *keeper) close(connected bool) {
 			_, _ = k.write(ctx, leaseKey+name, leaseRecord{V: layout, Since: time.Now().UTC()}, l.rev) // free in any case, with the next
 		}
 	}
-	rec := instanceRecord{V: layout, Name: k.name, Since: k.since, Gone: goneLeft}
+	rec := instanceRecord{V: layout, Name: k.name, Process: k.process, Since: k.since, Gone: goneLeft}
 	if _, err := k.write(ctx, instanceKey+k.me, rec, k.rev); err != nil {
 		k.log.Warn().Err(err).Msg("queue: the other instances were not told that this one leaves; they take over when its lease is over")
 	}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"smsbridge/bridge"
 	"smsbridge/queue"
 )
@@ -323,5 +325,79 @@ func TestRunAloneEndsByItself(t *testing.T) {
 		}
 		wantError(t, s.Close(), nil)
 		wantError(t, s.RunAlone(t.Context(), "task", func(context.Context) error { return nil }), queue.ErrClosed)
+	}
+}
+
+// TestFellElsewhere: an instance that lives is asked, one that left took its connections
+// down in good order, and one that is cut off or died did not.
+func TestFellElsewhere(t *testing.T) {
+	remote := natsServer(t, t.TempDir(), -1)
+	asking := open(t, "", external(remote), quickLease)
+	for _, tt := range []struct {
+		name    string
+		process func(t *testing.T) string
+		want    bool
+	}{
+		{"it says yes", func(t *testing.T) string { return answering(t, remote, true).Process() }, true},
+		{"it says no", func(t *testing.T) string { return answering(t, remote, false).Process() }, false},
+		{"it has left", func(t *testing.T) string {
+			s := answering(t, remote, true)
+			knows(t, asking, s, true)
+			wantError(t, s.Close(), nil)
+			knows(t, asking, s, false)
+			return s.Process()
+		}, false},
+		{"it is gone", func(*testing.T) string { return "01M82FENNM1TTJDWMDG8C73V02" }, true},
+		{"no name", func(*testing.T) string { return "" }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			process := tt.process(t)
+			if got := asking.Fell(t.Context(), process, process+".1"); got != tt.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}
+
+// answering is an instance that answers.
+func answering(t *testing.T, remote *server.Server, fell bool) *queue.Store {
+	t.Helper()
+	s := open(t, "", external(remote), quickLease)
+	err := s.AnswerFell(func(_ context.Context, connection string) bool {
+		if connection != s.Process()+".1" {
+			t.Errorf("asked for %s", connection)
+		}
+		return fell
+	})
+	wantError(t, err, nil)
+	return s
+}
+
+// knows waits until s holds other to live, or to have gone.
+func knows(t *testing.T, s, other *queue.Store, lives bool) {
+	t.Helper()
+	process := other.Process()
+	name := strings.ToLower(process[len(process)-6:])
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if lives == slices.ContainsFunc(s.Instances(), func(i queue.Instance) bool { return strings.HasSuffix(i.Name, name) }) {
+			return
+		}
+	}
+	t.Fatalf("%s: lives is not %t", name, lives)
+}
+
+// TestSharedKey: the first instance gives it, all get it.
+func TestSharedKey(t *testing.T) {
+	remote := natsServer(t, t.TempDir(), -1)
+	first, second := open(t, "", external(remote), quickLease), open(t, "", external(remote), quickLease)
+	alone := open(t, t.TempDir())
+	for _, tt := range []struct {
+		s           *queue.Store
+		fresh, want string
+	}{{first, "a", "a"}, {second, "b", "a"}, {first, "c", "a"}, {alone, "d", "d"}} {
+		got, err := tt.s.SharedKey(t.Context(), "web-session", []byte(tt.fresh))
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: got %q, %v", tt.fresh, got, err)
+		}
 	}
 }

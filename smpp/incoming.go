@@ -24,7 +24,7 @@ type incoming struct {
 }
 
 func newIncoming(l *Link) *incoming {
-	in := &incoming{link: l, session: ulid.Make().String(), connected: time.Now().UTC(), outbind: make(chan *Bind, 1)}
+	in := &incoming{link: l, session: l.cfg.SessionPrefix + ulid.Make().String(), connected: time.Now().UTC(), outbind: make(chan *Bind, 1)}
 	in.trusted.Store(l.cfg.Outbind == nil)
 	return in
 }

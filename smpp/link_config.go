@@ -38,6 +38,9 @@ const (
 type LinkConfig struct {
 	// Name names the link, once among all links.
 	Name string
+	// SessionPrefix goes before the names of its connections in [bridge.MO.Session]; it says
+	// which process has them where several share one queue.
+	SessionPrefix string
 	// Account names what message ids and long messages belong to: several links may
 	// share one. Empty means Name.
 	Account string

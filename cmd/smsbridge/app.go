@@ -78,9 +78,12 @@ func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger)
 	if a.links, err = a.newLinks(); err != nil {
 		return nil, err
 	}
+	if err = a.store.AnswerFell(a.links.Fell); err != nil {
+		return nil, err
+	}
 	a.hub, err = bridge.New(hubConfig(a.cfg, a.log, networks), bridge.Ports{
 		Queue: a.store, Journal: a.store, Archive: a.store, Parts: a.store, Marks: a.store,
-		Carrier: a.links, Sessions: a.links, Reader: newReader(a.cfg), Book: book,
+		Carrier: a.links, Sessions: sessions{a}, Reader: newReader(a.cfg), Book: book,
 	})
 	return book, err
 }
@@ -92,6 +95,7 @@ func (a *app) newLinks() (*smpp.Links, error) {
 	var links []*smpp.Link
 	for _, s := range a.cfg.SMSCs {
 		for _, c := range poolConfigs(linkConfig(s, a.cfg.DrainTimeout, a.log, store), s.Binds) {
+			c.SessionPrefix = a.store.Process() + "."
 			link, err := smpp.NewLink(c)
 			if err != nil {
 				return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"smsbridge/addressing"
 	"smsbridge/ops"
@@ -84,4 +85,16 @@ func (a *app) messengerStates() []ops.MessengerState {
 		Network: addressing.NetworkXMPP, Connected: s.Connected, Elsewhere: a.store.Elsewhere(addressing.NetworkXMPP), Since: s.Since, LastError: s.LastError,
 		Bounced: n.Bounced, Panics: n.Panics,
 	}}
+}
+
+// sessions knows the connections to SMSCs of this process, and asks the other instances
+// about theirs. It implements [bridge.Sessions].
+type sessions struct{ *app }
+
+func (s sessions) Fell(ctx context.Context, session string) bool {
+	process, _, named := strings.Cut(session, ".")
+	if !named || process == s.store.Process() {
+		return s.links.Fell(ctx, session)
+	}
+	return s.store.Fell(ctx, process, session)
 }
