@@ -40,6 +40,9 @@
 // starts, and after every trouble, it sets its consumer back to the start of the queue: what
 // is held already is known by its sequence, and the rest comes in order (fetch.go).
 //
+// At an external server several instances share the lanes by leases (lease.go): one works on
+// a lane at a time, and whoever takes it up begins like that.
+//
 // # Who owns what
 //
 // A Store owns the server, the connection, one goroutine for the group commit and one that

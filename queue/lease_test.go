@@ -49,9 +49,8 @@ func holds(t *testing.T, s *queue.Store, counts ...int) {
 // proxy stands between a store and its server, and can stand still like a cut cable.
 type proxy struct {
 	net.Listener
-	mu     sync.Mutex
-	open   chan struct{} // closed while it lets through
-	closed atomic.Bool
+	mu   sync.Mutex
+	open chan struct{} // closed while it lets through
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -146,7 +145,7 @@ func hostOf(t *testing.T, raw string) string {
 func TestInstancesShareLanes(t *testing.T) {
 	remote := natsServer(t, t.TempDir(), -1)
 	seen := newRecord()
-	handle := func(ctx context.Context, m bridge.MT) error {
+	handle := func(_ context.Context, m bridge.MT) error {
 		seen.add(name(m))
 		return nil
 	}

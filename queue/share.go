@@ -15,9 +15,10 @@ func shareOut(me string, live, owners []string) (take, give []int) {
 	}
 	var free, mine []int
 	for lane, owner := range owners {
-		if owner == "" {
+		switch owner {
+		case "":
 			free = append(free, lane)
-		} else if owner == me {
+		case me:
 			mine = append(mine, lane)
 		}
 		if _, counts := count[owner]; counts {
