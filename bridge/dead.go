@@ -39,7 +39,7 @@ const (
 	ActionDrop    = "drop"
 )
 
-// ErrNothingToRequeue: the message of the letter is on its way.
+// ErrNothingToRequeue says that the message of the letter is on its way.
 var ErrNothingToRequeue = errors.New("bridge: the operator's SMSC has the message, so that there is nothing to send again")
 
 // Requeue puts the message of a dead letter back at the end of its queue, and removes the

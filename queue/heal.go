@@ -78,7 +78,7 @@ func rewrite(dir string) error {
 		if err != nil {
 			return err
 		}
-		defer from.Close()
+		defer func() { _ = from.Close() }()
 		return replace(dir, path, from)
 	})
 	if err != nil {
@@ -88,7 +88,7 @@ func rewrite(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	return syncStore(root) // the directories
 }
 

@@ -23,15 +23,19 @@ func TestBounds(t *testing.T) {
 		free   bridge.MT // what is accepted all the same
 	}{
 		{
-			"of a person", func(c *queue.Config) { c.MTMaxPerHandle = bound },
-			bridge.ErrHandleFull, bridge.MT{V: 1, ID: "bob's", Handle: bob, Phone: phone(1)},
+			"of a person",
+			func(c *queue.Config) { c.MTMaxPerHandle = bound },
+			bridge.ErrHandleFull,
+			bridge.MT{V: 1, ID: "bob's", Handle: bob, Phone: phone(1)},
 		},
 		{
-			"of a route", func(c *queue.Config) {
+			"of a route",
+			func(c *queue.Config) {
 				c.MTMaxPerRoute = bound
 				c.RouteOf = func(_ addressing.Handle, p addressing.MSISDN) string { return p.Digits()[:3] }
 			},
-			bridge.ErrRouteFull, bridge.MT{V: 1, ID: "to Spain", Handle: ann, Phone: addressing.MustParseMSISDN("+34612345678")},
+			bridge.ErrRouteFull,
+			bridge.MT{V: 1, ID: "to Spain", Handle: ann, Phone: addressing.MustParseMSISDN("+34612345678")},
 		},
 	}
 	for _, tt := range tests {

@@ -62,8 +62,12 @@ func TestRouteOf(t *testing.T) {
 		phone  string
 		known  bool // the name was there before
 	}{
-		{web, "+33612345678", false}, {web, "+33699999999", true}, {xmpp, "+33612345678", false},
-		{xmpp, "+34612345678", false}, {web, "+34612345679", true}, {web, "+4915112345678", false},
+		{web, "+33612345678", false},
+		{web, "+33699999999", true},
+		{xmpp, "+33612345678", false},
+		{xmpp, "+34612345678", false},
+		{web, "+34612345679", true},
+		{web, "+4915112345678", false},
 	} {
 		name := ls.RouteOf(tt.handle, addressing.MustParseMSISDN(tt.phone))
 		if name == "" || names[name] != tt.known {
