@@ -99,8 +99,12 @@ func (t *tail) entries() []bridge.Entry {
 	return t.all
 }
 
-// scanBatch is how many entries are asked for at once.
-const scanBatch = 500
+// scanBatch is how many entries are asked for at once, and scanWait how long for each time:
+// they are there already.
+const (
+	scanBatch = 500
+	scanWait  = 5 * time.Second
+)
 
 // scan calls fn for each entry of the log that cfg selects and that is there now.
 func (s *Store) scan(ctx context.Context, cfg jetstream.ConsumerConfig, fn func(bridge.Entry)) error {
@@ -132,8 +136,10 @@ func (s *Store) scanStream(ctx context.Context, stream string, cfg jetstream.Con
 	}()
 	stopped := false
 	for left := info.NumPending; left > 0 && !stopped; {
-		batch, err := c.Fetch(int(min(left, scanBatch)), jetstream.FetchContext(ctx))
+		within, cancel := context.WithTimeout(ctx, scanWait)
+		batch, err := c.Fetch(int(min(left, scanBatch)), jetstream.FetchContext(within))
 		if err != nil {
+			cancel()
 			return err
 		}
 		n := uint64(0)
@@ -146,11 +152,19 @@ func (s *Store) scanStream(ctx context.Context, stream string, cfg jetstream.Con
 				left = n // the last one, whatever expired meanwhile
 			}
 		}
-		if err := batch.Error(); err != nil {
+		err = batch.Error()
+		late := within.Err() != nil
+		cancel()
+		if err != nil && (!late || ctx.Err() != nil) {
 			return err
 		}
 		if n == 0 {
-			return errors.New("the stream does not answer")
+			// What was there when the scan began may have expired meanwhile.
+			now, err := c.Info(ctx)
+			if err == nil && now.NumPending > 0 {
+				err = errors.New("the stream does not answer")
+			}
+			return err
 		}
 		left -= min(n, left)
 	}
