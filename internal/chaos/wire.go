@@ -30,7 +30,7 @@ type wire struct {
 // pair is a connection of the daemon and the one to the SMSC that it is joined with.
 type pair struct {
 	near, far net.Conn
-	silent    atomic.Bool // all that comes is lost, and both stay open
+	silent    atomic.Bool // all that comes is lost, and nobody is told in good order
 }
 
 func newWire(ctx context.Context, host, to string, doubles bool) (*wire, error) {
@@ -103,7 +103,7 @@ func (w *wire) carry(p *pair, to, from net.Conn, doubles bool) {
 	}
 }
 
-// end closes both sides. Where the pair is silent, the SMSC is not told in good order.
+// end closes both sides, as the one that ended was.
 func (p *pair) end() {
 	if p.silent.Load() {
 		reset(p.far)
@@ -124,7 +124,7 @@ func reset(c net.Conn) {
 
 // cut resets all connections.
 func (w *wire) cut() {
-	w.each(func(p *pair) { reset(p.near); reset(p.far) })
+	w.each(func(p *pair) { p.silent.Store(true); p.end() })
 }
 
 // hush loses all that is sent on the connections that there are, and keeps them open.
