@@ -116,6 +116,19 @@ func TestRepeatsAndPeopleWhoRepeat(t *testing.T) {
 				r.t.Fatal(err)
 			}
 		}, []string{"ok"}},
+		{"the queue hands a repeat out again, after the SMSC repeated it once more", func(r *rig) {
+			all := []bridge.MO{r.text(r.bind("s"), phone, number, "ok")}
+			for _, session := range []string{"t", "u"} {
+				r.clock.pass(time.Second)
+				all = append(all, r.text(r.bind(session), phone, number, "ok"))
+			}
+			r.dispatched(all...)
+			for _, m := range all[1:] {
+				if err := r.DispatchMO(r.t.Context(), m); err != nil {
+					r.t.Fatal(err)
+				}
+			}
+		}, []string{"ok"}},
 		{"the queue hands the first of two equal ones out again, after a restart", func(r *rig) {
 			s := r.bind("s")
 			first := r.text(s, phone, number, "ok")

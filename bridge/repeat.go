@@ -22,7 +22,9 @@ type mark struct {
 
 // sighting is one of them: which, and where it came last.
 type sighting struct {
-	ID         string    `json:"id"`
+	ID string `json:"id"`
+	// Again are the ids under which the SMSC sent it again: a crash brings these back too.
+	Again      []string  `json:"again,omitempty"`
 	Session    string    `json:"session"`
 	Sequence   uint32    `json:"sequence"`
 	ReceivedAt time.Time `json:"received_at"`
@@ -79,7 +81,7 @@ const repeatWithin = time.Minute
 // only just been bound.
 func (k *mark) repeats(m MO) (i int, again bool) {
 	i = slices.IndexFunc(k.Seen, func(s sighting) bool {
-		return s.ID == m.ID || !m.Requeued && s.Session == m.Session && s.Sequence == m.Sequence
+		return s.is(m) || !m.Requeued && s.Session == m.Session && s.Sequence == m.Sequence
 	})
 	if i < 0 && !m.Requeued {
 		i = slices.IndexFunc(k.Seen, func(s sighting) bool {
@@ -103,10 +105,19 @@ func (h *Hub) repeats(ctx context.Context, k *mark, m MO) (i int, again bool, er
 	return i, i >= 0, ctx.Err()
 }
 
+// is tells whether m is the very same message.
+func (s sighting) is(m MO) bool { return s.ID == m.ID || slices.Contains(s.Again, m.ID) }
+
 // moved notes that the SMSC sent a message again over m's connection: it will not do so a
 // second time there, and so the same words again are a person's.
 func (k *mark) moved(i int, m MO) {
-	k.Seen[i].Session, k.Seen[i].Sequence, k.Seen[i].ReceivedAt = m.Session, m.Sequence, m.ReceivedAt
+	s := &k.Seen[i]
+	if s.is(m) {
+		return
+	}
+	s.Again = append(s.Again, m.ID)
+	s.Again = s.Again[max(0, len(s.Again)-maxSightings):]
+	s.Session, s.Sequence, s.ReceivedAt = m.Session, m.Sequence, m.ReceivedAt
 }
 
 func (k *mark) add(m MO) {
