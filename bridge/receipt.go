@@ -59,7 +59,8 @@ func (h *Hub) match(ctx context.Context, m MO, short Short) error {
 }
 
 // awaitRef finds what a receipt belongs to. While a submit to its phone is under way it
-// waits for the id that this brings.
+// waits for the id that this brings, unless the id is known as it is written: the other
+// forms of one that is not yet known would be looked for in vain.
 func (h *Hub) awaitRef(ctx context.Context, account string, short Short) (SegmentRef, error) {
 	for {
 		// Looked at before the index is read: a submit that ends in between is in the index.
@@ -67,7 +68,11 @@ func (h *Hub) awaitRef(ctx context.Context, account string, short Short) (Segmen
 		if !short.Phone.IsZero() {
 			underWay = h.submitting.empty(short.Phone.Digits())
 		}
-		ref, err := h.findRef(ctx, account, short)
+		candidates := short.Receipt.Candidates
+		if underWay != nil && len(candidates) > 0 {
+			candidates = candidates[:1]
+		}
+		ref, err := h.findRef(ctx, account, short, candidates)
 		if !errors.Is(err, ErrNotFound) || underWay == nil {
 			return ref, err
 		}
@@ -79,15 +84,15 @@ func (h *Hub) awaitRef(ctx context.Context, account string, short Short) (Segmen
 	}
 }
 
-// findRef tries the forms that the id may have been recorded in. Where ids are small
+// findRef tries forms that the id may have been recorded in, in order. Where ids are small
 // numbers, one form of one id is another form of another: the message must be to the
 // phone that the receipt is about, or else its id must be the very same.
-func (h *Hub) findRef(ctx context.Context, account string, short Short) (SegmentRef, error) {
+func (h *Hub) findRef(ctx context.Context, account string, short Short, candidates []string) (SegmentRef, error) {
 	if short.Receipt.ByPhone {
 		return h.findWaiting(ctx, account, short)
 	}
 	var same *SegmentRef
-	for i, candidate := range short.Receipt.Candidates {
+	for i, candidate := range candidates {
 		ref, err := h.Journal.Ref(ctx, account, []string{candidate})
 		if errors.Is(err, ErrNotFound) {
 			continue

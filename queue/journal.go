@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -15,6 +16,12 @@ import (
 // where there is none. On a cluster it may be a moment old; the revision shows that when
 // it is written.
 func (s *Store) Story(ctx context.Context, id string) (bridge.Story, uint64, error) {
+	if err := s.readable(); err != nil {
+		return bridge.Story{}, 0, err
+	}
+	if story, rev, known := s.stories.get(id, s.commit.Era()); known {
+		return copyOf(story), rev, nil
+	}
 	var story bridge.Story
 	rev, err := s.lastSent(ctx, storySubject(id), &story)
 	if err != nil {
@@ -36,14 +43,22 @@ func (s *Store) PutStory(ctx context.Context, st bridge.Story, rev uint64, durab
 	era := s.commit.Era()
 	next, err := s.put(ctx, storySubject(st.ID), st, jetstream.WithExpectLastSequencePerSubject(rev))
 	if err != nil {
+		s.stories.forget(st.ID)
 		return 0, fmt.Errorf("queue: story of message %s: %w", st.ID, err)
 	}
+	s.stories.put(st.ID, copyOf(st), next, era)
 	if durable {
 		if err := s.commit.Wait(ctx, era); err != nil {
 			return 0, err
 		}
 	}
 	return next, nil
+}
+
+// copyOf shares nothing with st that its holder may change.
+func copyOf(st bridge.Story) bridge.Story {
+	st.History, st.Segments = slices.Clone(st.History), slices.Clone(st.Segments)
+	return st
 }
 
 // RangeStories calls fn with each story that was last written after the revision after, in
@@ -74,16 +89,26 @@ func (s *Store) RangeStories(ctx context.Context, after uint64, fn func(rev uint
 // PutRef records what an SMSC's message id belongs to. SMSCs use ids again after a while:
 // the last one counts. It does not wait for the disk.
 func (s *Store) PutRef(ctx context.Context, account, smscID string, ref bridge.SegmentRef) error {
-	_, err := s.put(ctx, refSubject(account, smscID), ref)
-	return err
+	era, subject := s.commit.Era(), refSubject(account, smscID)
+	seq, err := s.put(ctx, subject, ref)
+	if err != nil {
+		s.refs.forget(subject)
+		return err
+	}
+	s.refs.put(subject, ref, seq, era)
+	return nil
 }
 
 // Ref gives what the first of candidates that is known belongs to; [bridge.ErrNotFound]
 // where none is.
 func (s *Store) Ref(ctx context.Context, account string, candidates []string) (bridge.SegmentRef, error) {
 	for _, id := range candidates {
-		var ref bridge.SegmentRef
-		_, err := s.lastSent(ctx, refSubject(account, id), &ref)
+		subject := refSubject(account, id)
+		ref, _, known := s.refs.get(subject, s.commit.Era())
+		if known {
+			return ref, nil
+		}
+		_, err := s.lastSent(ctx, subject, &ref)
 		if err == nil {
 			return ref, nil
 		}

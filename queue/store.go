@@ -38,6 +38,9 @@ type Store struct {
 	js     jetstream.JetStream
 	lanes  int // in use; cfg.Lanes may have to wait
 
+	stories *recent[bridge.Story]      // by message id
+	refs    *recent[bridge.SegmentRef] // by subject
+
 	streams map[string]jetstream.Stream // by name; not changed after Open
 	phones  jetstream.KeyValue
 	parts   jetstream.KeyValue
@@ -59,6 +62,10 @@ type Store struct {
 	closed  atomic.Bool
 }
 
+// rememberedStories is how many messages fit into half of what is remembered of the journal:
+// some 20 MB in all.
+const rememberedStories = 10_000
+
 // Open starts the embedded server, or connects to the external one, and makes or updates
 // its streams. It blocks until the store is usable, at most until ctx ends; an external
 // server that is away is waited for. The errors tell a wrong Config, a directory that is
@@ -76,6 +83,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		running:  make(map[string]bool),
 		counters: map[string]*counters{stageMT: {}, stageMO: {}, stageOUT: {}},
 	}
+	remember := 0
+	if cfg.URL == "" { // another instance may write to an external server
+		remember = rememberedStories
+	}
+	s.stories, s.refs = newRecent[bridge.Story](remember), newRecent[bridge.SegmentRef](remember)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.link.init()
 	if err := s.open(ctx); err != nil {

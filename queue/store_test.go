@@ -167,6 +167,25 @@ func TestStory(t *testing.T) {
 	}
 }
 
+// TestStoryIsNobodysOwn changes a story after it was stored, and after it was read.
+func TestStoryIsNobodysOwn(t *testing.T) {
+	s := open(t, t.TempDir())
+	story := bridge.Story{V: 1, ID: "x", Handle: ann, Phone: phone(1), History: []bridge.Change{{State: bridge.Accepted}}, Segments: []bridge.Segment{{SMSCID: "1"}}}
+	if _, err := s.PutStory(t.Context(), story, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		story.Segments[0].SMSCID, story.History[0].State = "2", bridge.Sent
+		var err error
+		if story, _, err = s.Story(t.Context(), "x"); err != nil {
+			t.Fatal(err)
+		}
+		if story.Segments[0].SMSCID != "1" || story.History[0].State != bridge.Accepted {
+			t.Errorf("the stored story is %+v", story)
+		}
+	}
+}
+
 func TestRef(t *testing.T) {
 	s := open(t, t.TempDir())
 	ctx := t.Context()

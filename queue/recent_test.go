@@ -1,0 +1,46 @@
+package queue
+
+import "testing"
+
+func TestRecent(t *testing.T) {
+	type state map[string]string // what is expected of each key; empty: not known
+	put := func(key, value string, rev, era uint64) func(*recent[string]) {
+		return func(r *recent[string]) { r.put(key, value, rev, era) }
+	}
+	tests := []struct {
+		name  string
+		size  int
+		steps []func(*recent[string])
+		era   uint64
+		want  state
+	}{
+		{"what was written last", 2, []func(*recent[string]){put("a", "1", 1, 0), put("a", "2", 2, 0)}, 0, state{"a": "2"}},
+		{"writes in the wrong order", 2, []func(*recent[string]){put("a", "2", 2, 0), put("a", "1", 1, 0)}, 0, state{"a": "2"}},
+		{"wrong order over generations", 1, []func(*recent[string]){put("a", "2", 2, 0), put("b", "3", 3, 0), put("a", "1", 1, 0)}, 0, state{"a": "2", "b": "3"}},
+		{"the oldest is forgotten", 1, []func(*recent[string]){put("a", "1", 1, 0), put("b", "2", 2, 0), put("c", "3", 3, 0)}, 0, state{"a": "", "b": "2", "c": "3"}},
+		{"one that is used again stays", 2, []func(*recent[string]){
+			put("a", "1", 1, 0), put("b", "2", 2, 0), put("c", "3", 3, 0), put("a", "4", 4, 0), put("d", "5", 5, 0),
+		}, 0, state{"a": "4", "b": "", "c": "3", "d": "5"}},
+		{"forgotten", 2, []func(*recent[string]){put("a", "1", 1, 0), func(r *recent[string]) { r.forget("a") }}, 0, state{"a": ""}},
+		{"forgotten in both generations", 1, []func(*recent[string]){
+			put("a", "1", 1, 0), put("b", "2", 2, 0), func(r *recent[string]) { r.forget("a"); r.forget("b") },
+		}, 0, state{"a": "", "b": ""}},
+		{"a new era", 2, []func(*recent[string]){put("a", "1", 1, 0), put("b", "2", 2, 1)}, 1, state{"a": "", "b": "2"}},
+		{"a new era without a write", 2, []func(*recent[string]){put("a", "1", 1, 0)}, 1, state{"a": ""}},
+		{"a write that began in an older era", 2, []func(*recent[string]){put("a", "1", 1, 1), put("b", "2", 2, 0)}, 1, state{"a": "1", "b": ""}},
+		{"no size", 0, []func(*recent[string]){put("a", "1", 1, 0)}, 0, state{"a": ""}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRecent[string](test.size)
+			for _, step := range test.steps {
+				step(r)
+			}
+			for key, want := range test.want {
+				if got, _, known := r.get(key, test.era); got != want || known != (want != "") {
+					t.Errorf("%s is %q, %v; want %q", key, got, known, want)
+				}
+			}
+		})
+	}
+}
