@@ -19,8 +19,12 @@ import (
 
 // BenchCmd is `smsbridge bench`.
 type BenchCmd struct {
-	MT   BenchMTCmd   `cmd:"" default:"withargs" help:"MT from intake to final status: rate, latency, and the cost of each stage."`
-	SMSC BenchSMSCCmd `cmd:"" hidden:""`
+	MT    BenchMTCmd    `cmd:"" default:"withargs" help:"MT from intake to final status: rate, latency, and the cost of each stage."`
+	Queue BenchQueueCmd `cmd:"" help:"A long queue: memory, the next start, and whether intake slows down."`
+
+	SMSC       BenchSMSCCmd       `cmd:"" hidden:""`
+	QueueFill  BenchQueueFillCmd  `cmd:"" hidden:""`
+	QueueStart BenchQueueStartCmd `cmd:"" hidden:""`
 }
 
 // benchFlags are those of every benchmark.
@@ -32,6 +36,7 @@ type benchFlags struct {
 	Rate       int           `default:"500" help:"How many messages a second are offered where latency is measured."`
 	JSON       bool          `name:"json" help:"Print the figures for programs."`
 	CPUProfile string        `name:"cpuprofile" type:"path" hidden:"" help:"A file for a CPU profile."`
+	MemProfile string        `name:"memprofile" type:"path" hidden:"" help:"A file for a profile of the memory at the end."`
 }
 
 // BenchMTCmd is `smsbridge bench mt`.
@@ -112,6 +117,19 @@ func (c *BenchMTCmd) measure(ctx context.Context, progress io.Writer, receipts b
 	cpu, closeErr := rig.close()
 	run.SMSCCPU = perMessage(cpu, messages)
 	return run, errors.Join(err, closeErr)
+}
+
+// heapProfile writes a profile of the memory where one is asked for.
+func (f benchFlags) heapProfile() error {
+	if f.MemProfile == "" {
+		return nil
+	}
+	file, err := os.Create(f.MemProfile)
+	if err != nil {
+		return fmt.Errorf("--memprofile: %w", err)
+	}
+	runtime.GC() // the profile is as of the last collection
+	return errors.Join(pprof.WriteHeapProfile(file), file.Close())
 }
 
 // profile begins a CPU profile where one is asked for.

@@ -30,9 +30,13 @@ type benchLoad struct {
 // request makes the next message of conversation n.
 func (l *benchLoad) request(n int) bridge.Request {
 	return bridge.Request{
-		Handle: addressing.MustParseHandle(fmt.Sprintf("xmpp:user%d@bench.example", n)), To: benchPhone(n),
+		Handle: benchHandle(n), To: benchPhone(n),
 		Text: benchText, NetworkID: strconv.FormatInt(l.next.Add(1), 36),
 	}
+}
+
+func benchHandle(n int) addressing.Handle {
+	return addressing.MustParseHandle(fmt.Sprintf("xmpp:user%d@bench.example", n))
 }
 
 // benchPhone is a phone that no magic number names.

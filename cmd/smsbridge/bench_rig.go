@@ -34,7 +34,7 @@ type BenchSMSCCmd struct {
 // Run serves until ctx or the standard input ends: it does not outlive who started it.
 func (c *BenchSMSCCmd) Run(ctx context.Context, std *stdio) error {
 	s, err := smsc.New(smsc.Config{
-		Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond, BusyFor: c.BusyFor, MaxMessages: 1,
+		Addr: "127.0.0.1:0", ReceiptDelay: benchReceiptDelay, BusyFor: c.BusyFor, MaxPhones: 1000, MaxMessages: 1,
 		Session: smpp.SessionConfig{Window: benchReceipts}, Logger: zerolog.Nop(),
 	})
 	if err != nil {
@@ -49,6 +49,9 @@ func (c *BenchSMSCCmd) Run(ctx context.Context, std *stdio) error {
 	fmt.Fprintln(std.out, s.Addr())
 	return s.Run(ctx)
 }
+
+// benchReceiptDelay is from a submit to its receipt.
+const benchReceiptDelay = 10 * time.Millisecond
 
 // benchReceipts is how many receipts the SMSC leaves unanswered at most.
 const benchReceipts = 1000
@@ -140,6 +143,13 @@ func (r *benchRig) start(ctx context.Context, cfg *configs.Config) error {
 
 // close ends all, removes the queue, and says what CPU time the SMSC took.
 func (r *benchRig) close() (time.Duration, error) {
+	err := r.end()
+	cpu, stopErr := r.smsc.stop()
+	return cpu, errors.Join(err, stopErr, os.RemoveAll(r.dir))
+}
+
+// end ends the bridge.
+func (r *benchRig) end() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	var errs []error
@@ -151,8 +161,7 @@ func (r *benchRig) close() (time.Duration, error) {
 	if r.app != nil {
 		errs = append(errs, r.app.close())
 	}
-	cpu, err := r.smsc.stop()
-	return cpu, errors.Join(append(errs, err, os.RemoveAll(r.dir))...)
+	return errors.Join(errs...)
 }
 
 // benchConfig is the configuration of a bridge with one link.

@@ -38,6 +38,28 @@ func TestBench(t *testing.T) {
 	}
 }
 
+// TestBenchQueue fills a short queue, and starts on it.
+func TestBenchQueue(t *testing.T) {
+	t.Setenv(asDaemon, "1")
+	dir := t.TempDir()
+	var out, said bytes.Buffer
+	args := []string{"bench", "queue", "--data", dir, "--time", "100ms", "--messages", "200", "--conversations", "50", "--at-once", "8", "--json"}
+	if code := execute(t.Context(), args, &stdio{out: &out, err: &said}); code != exitOK {
+		t.Fatalf("exit code %d:\n%s", code, &said)
+	}
+	var report benchQueueReport
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		t.Fatalf("%v:\n%s", err, &out)
+	}
+	fill, start := report.Fill, report.Start
+	if fill.First <= 0 || fill.Last <= 0 || start.Opened <= 0 || start.Submit < start.Opened || start.Sent == 0 {
+		t.Errorf("impossible figures: %+v", report)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("the queue is not removed: %v, %v", left, err)
+	}
+}
+
 func TestQuantiles(t *testing.T) {
 	var all []time.Duration
 	for n := 1000; n > 0; n-- {
