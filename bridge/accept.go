@@ -93,7 +93,7 @@ func (h *Hub) store(ctx context.Context, m MT) (Story, error) {
 	}
 	// From here on the message is accepted, whatever becomes of the caller.
 	ctx = context.WithoutCancel(ctx)
-	s, _, err := h.begin(ctx, m)
+	s, _, err := h.begin(ctx, m, newStory(m))
 	if err == nil && s.Digest != digest(m.Phone, m.Text) {
 		return Story{}, refuseReused() // another instance took the same id at the same moment, and that one counts
 	}
@@ -104,13 +104,12 @@ func (h *Hub) store(ctx context.Context, m MT) (Story, error) {
 	return s, nil
 }
 
-// begin makes the story of an accepted message and its line in the log, unless it
-// has been made. The line comes first: where there is a story, there is a line.
-func (h *Hub) begin(ctx context.Context, m MT) (Story, uint64, error) {
+// begin stores the first story of an accepted message and its line in the log, unless there
+// is one. The line comes first: where there is a story, there is a line.
+func (h *Hub) begin(ctx context.Context, m MT, s Story) (Story, uint64, error) {
 	if err := h.logMT(ctx, m); err != nil {
 		return Story{}, 0, err
 	}
-	s := newStory(m)
 	rev, err := h.Journal.PutStory(ctx, s, 0, false)
 	if errors.Is(err, ErrConflict) {
 		return h.Journal.Story(ctx, m.ID)

@@ -100,7 +100,7 @@ func (h *Hub) anew(ctx context.Context, m MT) (*MT, error) {
 
 // tellAgain makes the story of a message that was put back, and tells its sender.
 func (h *Hub) tellAgain(ctx context.Context, m MT) error {
-	if _, _, err := h.begin(ctx, m); err != nil {
+	if _, _, err := h.begin(ctx, m, newStory(m)); err != nil {
 		return err
 	}
 	if !h.pushes(m.Handle.Network()) {

@@ -140,7 +140,13 @@ func (t *turn) leave() {
 func (h *Hub) take(ctx context.Context, m MT) (*turn, error) {
 	s, rev, err := h.Journal.Story(ctx, m.ID)
 	if errors.Is(err, ErrNotFound) {
-		s, rev, err = h.begin(ctx, m)
+		first := newStory(m)
+		if h.now().Sub(m.AcceptedAt) >= StoryKept {
+			// It was sent and forgotten, and came back with a crash; or a crash came right
+			// after it was stored, long ago. Nobody can say.
+			first.State = Submitting
+		}
+		s, rev, err = h.begin(ctx, m, first)
 	}
 	if err != nil {
 		return nil, err

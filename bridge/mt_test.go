@@ -343,3 +343,33 @@ func TestGhostOfAnMT(t *testing.T) {
 		t.Errorf("%d submits, %d told", n, r.queued("out"))
 	}
 }
+
+// A message that was sent long ago comes back with a crash when its story is forgotten, or
+// one comes whose story was never stored: it is not sent as if it were new.
+func TestMessageWithoutItsStory(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		age   time.Duration
+		state bridge.State
+		sent  int
+	}{
+		{"accepted a moment ago", time.Minute, bridge.Sent, 1},
+		{"accepted as long ago as a story is kept", bridge.StoryKept, bridge.Unknown, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, options{idle: true})
+			m := bridge.MT{
+				V: 1, ID: bridge.MessageID(ann, "1"), Handle: ann, Phone: phone, Number: number, Text: "Bonjour", NetworkID: "1",
+				AcceptedAt: r.clock.now().Add(-tt.age), ExpiresAt: r.clock.now().Add(time.Hour),
+			}
+			for range 2 {
+				if err := r.DispatchMT(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if s := r.story(m.ID); s.State != tt.state || len(r.carrier.texts()) != tt.sent {
+				t.Errorf("story %+v, submits %q", s, r.carrier.texts())
+			}
+		})
+	}
+}

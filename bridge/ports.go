@@ -22,6 +22,9 @@ type Queue interface {
 	PublishOUT(ctx context.Context, m OUT) error
 }
 
+// StoryKept is how long a Journal keeps a story at least after it was last written.
+const StoryKept = time.Hour
+
 // Journal keeps a [Story] for each MT message, and finds it by an SMSC's message id.
 // All methods may be called concurrently.
 type Journal interface {

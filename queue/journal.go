@@ -34,6 +34,7 @@ func (s *Store) Story(ctx context.Context, id string) (bridge.Story, uint64, err
 // revision; otherwise the error wraps [bridge.ErrConflict]. With durable it returns once
 // the record is on disk. After another error it is not known whether it was stored. A story
 // that says Told is stored once all that was stored before is on disk, the status above all.
+// It is kept for Config.SentFor at most (journal_room.go).
 func (s *Store) PutStory(ctx context.Context, st bridge.Story, rev uint64, durable bool) (uint64, error) {
 	if st.Told {
 		if err := s.commit.settled(ctx); err != nil {
@@ -41,12 +42,23 @@ func (s *Store) PutStory(ctx context.Context, st bridge.Story, rev uint64, durab
 		}
 	}
 	era := s.commit.Era()
-	next, err := s.put(ctx, storySubject(st.ID), st, jetstream.WithExpectLastSequencePerSubject(rev))
+	opts := []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(rev)}
+	kept := s.cfg.SentFor
+	if st.Told {
+		kept = keptFor(s.fill.now(ctx), s.fill.limit, s.cfg.SentFor)
+	}
+	if kept < s.cfg.SentFor {
+		opts = append(opts, jetstream.WithMsgTTL(kept))
+	}
+	next, err := s.put(ctx, storySubject(st.ID), st, opts...)
 	if err != nil {
 		s.stories.forget(st.ID)
 		return 0, fmt.Errorf("queue: story of message %s: %w", st.ID, err)
 	}
 	s.stories.put(st.ID, copyOf(st), next, era)
+	if kept < s.cfg.SentFor {
+		s.release(ctx, st)
+	}
 	if durable {
 		if err := s.commit.Wait(ctx, era); err != nil {
 			return 0, err
@@ -103,12 +115,7 @@ func (s *Store) PutRef(ctx context.Context, account, smscID string, ref bridge.S
 // where none is.
 func (s *Store) Ref(ctx context.Context, account string, candidates []string) (bridge.SegmentRef, error) {
 	for _, id := range candidates {
-		subject := refSubject(account, id)
-		ref, _, known := s.refs.get(subject, s.commit.Era())
-		if known {
-			return ref, nil
-		}
-		_, err := s.lastSent(ctx, subject, &ref)
+		ref, _, err := s.ref(ctx, refSubject(account, id))
 		if err == nil {
 			return ref, nil
 		}
@@ -117,6 +124,20 @@ func (s *Store) Ref(ctx context.Context, account string, candidates []string) (b
 		}
 	}
 	return bridge.SegmentRef{}, fmt.Errorf("queue: message id of %s: %w", account, bridge.ErrNotFound)
+}
+
+// ref reads what an SMSC's id at a subject belongs to, and its revision.
+func (s *Store) ref(ctx context.Context, subject string) (bridge.SegmentRef, uint64, error) {
+	era := s.commit.Era()
+	if ref, seq, known := s.refs.get(subject, era); known {
+		return ref, seq, nil
+	}
+	var ref bridge.SegmentRef
+	seq, err := s.lastSent(ctx, subject, &ref)
+	if err == nil {
+		s.refs.put(subject, ref, seq, era)
+	}
+	return ref, seq, err
 }
 
 // lastSent reads the record at a subject of SENT into v and gives its revision.

@@ -65,6 +65,11 @@ func (s *Store) publish(ctx context.Context, stage, subject, id string, m any) e
 			return err
 		}
 	}
+	if stage == stageMT {
+		if err := s.fill.check(ctx); err != nil {
+			return err
+		}
+	}
 	if _, err := s.put(ctx, subject, m, jetstream.WithMsgID(id)); err != nil {
 		return err
 	}

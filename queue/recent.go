@@ -2,7 +2,7 @@ package queue
 
 import "sync"
 
-// recent remembers the records that this process wrote last, so that what follows at
+// recent remembers the records that this process wrote or read last, so that what follows at
 // once upon a write, such as the dispatch of a message upon its acceptance, need not ask
 // the server. Two generations bound it: when the younger is full, the older is forgotten.
 // Only who is alone in writing may trust it; with an era of the committer all is forgotten,
@@ -40,7 +40,7 @@ func (r *recent[V]) get(key string, era uint64) (v V, rev uint64, known bool) {
 	return found.value, found.rev, known
 }
 
-// put remembers a record that was written in era. Of two writes whose callers come here in
+// put remembers a record that was written or read in era. Of two whose callers come here in
 // the wrong order the later one counts.
 func (r *recent[V]) put(key string, v V, rev, era uint64) {
 	r.mu.Lock()

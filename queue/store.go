@@ -40,6 +40,7 @@ type Store struct {
 
 	stories *recent[bridge.Story]      // by message id
 	refs    *recent[bridge.SegmentRef] // by subject
+	fill    fill                       // of the journal
 
 	streams map[string]jetstream.Stream // by name; not changed after Open
 	phones  jetstream.KeyValue
@@ -88,6 +89,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		remember = rememberedStories
 	}
 	s.stories, s.refs = newRecent[bridge.Story](remember), newRecent[bridge.SegmentRef](remember)
+	s.fill = fill{limit: uint64(cfg.SentMaxMsgs), count: s.countSent}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.link.init()
 	if err := s.open(ctx); err != nil {

@@ -145,6 +145,7 @@ func (s *Store) streamConfigs() []jetstream.StreamConfig {
 	}
 	sent := limits(streamSent, "the journal: what became of each message, and what an SMSC's id belongs to", "sent.>", s.cfg.SentFor)
 	sent.MaxMsgsPerSubject = 1
+	sent.AllowMsgTTL = true // what has ended may go before the rest (journal_room.go)
 	log := limits(streamLog, "the log of each conversation", "log.>", s.cfg.LogFor)
 	log.MaxBytes, log.Discard = s.cfg.LogMaxBytes, jetstream.DiscardOld
 	dead := limits(streamDead, "dead letters", "dead.>", s.cfg.DeadFor)
