@@ -61,6 +61,9 @@ func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
 	if known, err := h.known(ctx, m); err != nil || known != nil {
 		return deref(known), err
 	}
+	if err := h.permit(ctx, m.Handle, phone); err != nil {
+		return Story{}, err
+	}
 	conversation, err := h.Book.Assign(ctx, m.Handle, phone)
 	if err != nil {
 		return Story{}, refuseAssign(phone, err)

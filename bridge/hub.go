@@ -30,6 +30,8 @@ type Config struct {
 	// NobodyReply answers a phone that writes to a pool Number which nobody uses with
 	// it. Default: a sentence in English.
 	NobodyReply string
+	// Policy is who may text whom.
+	Policy Policy
 	// Networks are the messengers by network. A nil Messenger marks a network whose
 	// users read the log by themselves.
 	Networks map[string]Messenger
@@ -50,7 +52,9 @@ type Ports struct {
 	// Sessions is optional. Without it a message that an SMSC with several binds sends
 	// again over another of them is seen twice.
 	Sessions Sessions
-	Book     *addressing.Book
+	// Begun is needed where the policy limits conversations.
+	Begun BegunStore
+	Book  *addressing.Book
 }
 
 // Hub is the bridge between messengers and SMSCs. All methods may be called
@@ -82,6 +86,10 @@ func New(cfg Config, ports Ports) (*Hub, error) {
 		ports.Carrier == nil || ports.Reader == nil || ports.Book == nil {
 		return nil, errors.New("bridge: a hub needs all of its ports")
 	}
+	if cfg.Policy.Conversations > 0 && ports.Begun == nil {
+		return nil, errors.New("bridge: a limit of conversations needs a store for what was begun")
+	}
+	cfg.Policy.OpenFor = cmp.Or(cfg.Policy.OpenFor, 30*24*time.Hour)
 	cfg.Validity = cmp.Or(cfg.Validity, 48*time.Hour)
 	cfg.MaxSegments = cmp.Or(cfg.MaxSegments, 10)
 	cfg.PartsWait = cmp.Or(cfg.PartsWait, 10*time.Minute)

@@ -49,6 +49,7 @@ const (
 	ReasonTooLong      Reason = "text_too_long" // more segments than allowed
 	ReasonBadText      Reason = "bad_text"      // the text is not valid Unicode
 	ReasonNotPermitted Reason = "not_permitted" // this handle may not text this phone
+	ReasonTooManyOpen  Reason = "too_many_open" // this handle has as many conversations open as it may
 	ReasonNoNumber     Reason = "no_number"     // no Number is free for this conversation
 	ReasonIDReused     Reason = "id_reused"     // the same id came before with another text or recipient
 	ReasonQueueFull    Reason = "queue_full"    // try again later
@@ -70,7 +71,7 @@ const (
 // Reasons lists the closed set, for metrics that start at zero.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonBadNumber, ReasonEmpty, ReasonTooLong, ReasonBadText, ReasonNotPermitted, ReasonNoNumber, ReasonIDReused,
+		ReasonBadNumber, ReasonEmpty, ReasonTooLong, ReasonBadText, ReasonNotPermitted, ReasonTooManyOpen, ReasonNoNumber, ReasonIDReused,
 		ReasonQueueFull, ReasonUnavailable, ReasonRejected, ReasonUndeliverable, ReasonExpired, ReasonUncertain,
 		ReasonUnroutable, ReasonUnreadable, ReasonInternal,
 	}

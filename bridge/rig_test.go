@@ -114,7 +114,7 @@ func (r *rig) newHub() *bridge.Hub {
 		r.t.Fatal(err)
 	}
 	ports := bridge.Ports{
-		Queue: r.store, Journal: r.store, Archive: r.store, Parts: r.store, Marks: r.store,
+		Queue: r.store, Journal: r.store, Archive: r.store, Parts: r.store, Marks: r.store, Begun: r.store,
 		Carrier: r.carrier, Reader: &smpp.Reader{Region: "FR"}, Book: b,
 	}
 	if r.opt.carrier != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"smsbridge/addressing"
+	"smsbridge/bridge"
 	"smsbridge/smpp"
 )
 
@@ -22,6 +23,7 @@ type Config struct {
 	Ops          Ops
 	Queue        Queue
 	Numbers      Numbers
+	Policy       bridge.Policy // who may text whom; its zero values are the hub's defaults
 	MT           MT
 	MO           MO
 	SMSCs        []SMSC  // at least one that can send

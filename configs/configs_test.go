@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"smsbridge/addressing"
+	"smsbridge/bridge"
 	"smsbridge/configs"
 	"smsbridge/smpp"
 )
@@ -83,6 +84,13 @@ func TestFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	number, handle := addressing.MustParseNumber, addressing.MustParseHandle
+	pattern := func(s string) addressing.Pattern {
+		p, err := addressing.ParsePattern(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
 	want := &configs.Config{
 		DataDir: "testdata/data", DrainTimeout: 30 * time.Second,
 		Log: configs.Log{Level: zerolog.DebugLevel, Console: true},
@@ -99,6 +107,14 @@ func TestFull(t *testing.T) {
 				{Number: number("36180;phone-context=+33"), Handle: handle("xmpp:help@corp.example")},
 			},
 			Pool: []addressing.Number{number("+33700000001"), number("+33700000002")},
+		},
+		Policy: bridge.Policy{
+			Numbers: addressing.Rules{Valid: true, Premium: true},
+			Rules: []bridge.Rule{{
+				Handles: []addressing.Pattern{pattern("xmpp:boss@corp.example"), pattern("web:*")}, Networks: []string{"web", "xmpp"},
+				Prefixes: []string{"33", "49"},
+			}, {Deny: true}},
+			Conversations: 20, OpenFor: 7 * 24 * time.Hour,
 		},
 		MT: configs.MT{Validity: 36 * time.Hour, MaxSegments: 6, ResendUnknown: true},
 		MO: configs.MO{PartsWait: 5 * time.Minute, NobodyReply: "Wrong number."},

@@ -32,6 +32,7 @@ func (f *file) read(root *section) {
 	if !f.within(root, "numbers", f.readNumbers) {
 		root.get("numbers").missing("give the bridge its own numbers: numbers.pool, numbers.dedicated or both")
 	}
+	f.within(root, "policy", f.readPolicy)
 	f.within(root, "mt", f.readMT)
 	f.within(root, "mo", f.readMO)
 	f.readSMSCs(root.get("smsc"))

@@ -108,6 +108,10 @@ func natsURL(text string) (string, error) {
 func (f *file) readNumbers(s *section) {
 	n := &f.cfg.Numbers
 	n.Region = read(s, "region", region, "")
+	f.cfg.Policy.Numbers = addressing.Rules{
+		Valid:   read(s, "accept", oneOf(acceptPossible, acceptValid), acceptPossible) == acceptValid,
+		Premium: read(s, "premium_rate", boolean, false),
+	}
 	seen := make(map[addressing.Number]string)
 	handles := make(map[addressing.Handle]string)
 	dedicated, dedicatedOK := s.get("dedicated").list()

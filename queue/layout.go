@@ -30,7 +30,7 @@ const (
 func ownNames() []string {
 	return []string{
 		stageMT, stageMO, stageOUT, streamSent, streamLog, streamDead, streamAudit,
-		"KV_" + bucketPhones, "KV_" + bucketParts, "KV_" + bucketMarks, "KV_" + bucketLeases,
+		"KV_" + bucketPhones, "KV_" + bucketParts, "KV_" + bucketMarks, "KV_" + bucketBegun, "KV_" + bucketLeases,
 	}
 }
 

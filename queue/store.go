@@ -17,12 +17,13 @@ import (
 
 // The rooms around this one see a Store as these.
 var (
-	_ bridge.Queue     = (*Store)(nil)
-	_ bridge.Journal   = (*Store)(nil)
-	_ bridge.Archive   = (*Store)(nil)
-	_ bridge.Parts     = (*Store)(nil)
-	_ bridge.Marks     = (*Store)(nil)
-	_ addressing.Store = (*Store)(nil)
+	_ bridge.Queue      = (*Store)(nil)
+	_ bridge.Journal    = (*Store)(nil)
+	_ bridge.Archive    = (*Store)(nil)
+	_ bridge.Parts      = (*Store)(nil)
+	_ bridge.Marks      = (*Store)(nil)
+	_ bridge.BegunStore = (*Store)(nil)
+	_ addressing.Store  = (*Store)(nil)
 )
 
 // Store is the queue, the journal, the archive and the records. All methods may be called
@@ -46,6 +47,7 @@ type Store struct {
 	phones  jetstream.KeyValue
 	parts   jetstream.KeyValue
 	marks   jetstream.KeyValue
+	begun   jetstream.KeyValue
 	// shared and keeper are nil where the server is the embedded one.
 	shared jetstream.KeyValue
 	keeper *keeper

@@ -28,6 +28,7 @@ const (
 	bucketParts  = "parts"
 	bucketMarks  = "marks"
 	bucketLeases = "leases"
+	bucketBegun  = "begun"
 )
 
 // auditSubject is that of all records of what operators did, and auditMaxBytes their bound: some
@@ -85,6 +86,9 @@ func (s *Store) tryLayOut(ctx context.Context) error {
 		return err
 	}
 	if s.parts, err = s.putBucket(ctx, bucketParts, "long messages until all is there", s.cfg.PartsFor); err != nil {
+		return err
+	}
+	if s.begun, err = s.putBucket(ctx, bucketBegun, "with whom each handle began conversations", 0); err != nil {
 		return err
 	}
 	if s.marks, err = s.putBucket(ctx, bucketMarks, "what was dealt with, for repeats", s.cfg.MarksFor); err != nil {

@@ -82,7 +82,7 @@ func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger)
 		return nil, err
 	}
 	a.hub, err = bridge.New(hubConfig(a.cfg, a.log, networks), bridge.Ports{
-		Queue: a.store, Journal: a.store, Archive: a.store, Parts: a.store, Marks: a.store,
+		Queue: a.store, Journal: a.store, Archive: a.store, Parts: a.store, Marks: a.store, Begun: a.store,
 		Carrier: a.links, Sessions: sessions{a}, Reader: newReader(a.cfg), Book: book,
 	})
 	return book, err

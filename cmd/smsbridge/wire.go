@@ -56,7 +56,7 @@ func bookConfig(cfg *configs.Config) addressing.Config {
 func hubConfig(cfg *configs.Config, log zerolog.Logger, networks map[string]bridge.Messenger) bridge.Config {
 	return bridge.Config{
 		Region: cfg.Numbers.Region, Validity: cfg.MT.Validity, MaxSegments: cfg.MT.MaxSegments, ResendUnknown: cfg.MT.ResendUnknown,
-		PartsWait: cfg.MO.PartsWait, NobodyReply: cfg.MO.NobodyReply, Networks: networks, Logger: room(log, "bridge"),
+		PartsWait: cfg.MO.PartsWait, NobodyReply: cfg.MO.NobodyReply, Policy: cfg.Policy, Networks: networks, Logger: room(log, "bridge"),
 	}
 }
 

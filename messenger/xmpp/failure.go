@@ -20,6 +20,7 @@ var troubles = map[bridge.Reason]trouble{
 	bridge.ReasonTooLong:      {stanza.Modify, stanza.NotAcceptable},
 	bridge.ReasonBadText:      {stanza.Modify, stanza.NotAcceptable},
 	bridge.ReasonNotPermitted: {stanza.Auth, stanza.Forbidden},
+	bridge.ReasonTooManyOpen:  {stanza.Cancel, stanza.PolicyViolation},
 	bridge.ReasonNoNumber:     {stanza.Cancel, stanza.NotAllowed},
 	bridge.ReasonIDReused:     {stanza.Cancel, stanza.Conflict},
 	bridge.ReasonQueueFull:    {stanza.Wait, stanza.ResourceConstraint},

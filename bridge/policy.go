@@ -1,0 +1,85 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"smsbridge/addressing"
+)
+
+// Policy is who may text whom. The zero value lets everybody text every phone but
+// those of premium-rate services.
+type Policy struct {
+	// Numbers is which phones may be texted at all.
+	Numbers addressing.Rules
+	// Rules decide for a handle and a phone: the first that fits. Where none fits, the
+	// handle may text the phone.
+	Rules []Rule
+	// Conversations is how many conversations that it began a handle may have open; 0: any
+	// number. One that a phone began is not counted, and an open one always goes on.
+	Conversations int
+	// OpenFor is for how long after its last message a conversation counts as open.
+	// Default 30 days; the Book knows that time to the day.
+	OpenFor time.Duration
+}
+
+// Rule allows or denies. What it does not name it does not ask for: without handles
+// it is about all of them.
+type Rule struct {
+	Deny     bool
+	Handles  []addressing.Pattern
+	Networks []string
+	Prefixes []string // how the phone's E.164 digits begin, without a plus
+}
+
+func (r Rule) fits(h addressing.Handle, phone addressing.MSISDN) bool {
+	switch {
+	case len(r.Handles) > 0 && !slices.ContainsFunc(r.Handles, func(p addressing.Pattern) bool { return p.Match(h) }),
+		len(r.Networks) > 0 && !slices.Contains(r.Networks, h.Network()),
+		len(r.Prefixes) > 0 && !slices.ContainsFunc(r.Prefixes, func(p string) bool { return strings.HasPrefix(phone.Digits(), p) }):
+		return false
+	default:
+		return true
+	}
+}
+
+// allows tells what the first rule that fits says.
+func (p Policy) allows(h addressing.Handle, phone addressing.MSISDN) bool {
+	for _, r := range p.Rules {
+		if r.fits(h, phone) {
+			return !r.Deny
+		}
+	}
+	return true
+}
+
+// permit refuses what the policy forbids; the error is a *[RefusalError].
+func (h *Hub) permit(ctx context.Context, handle addressing.Handle, phone addressing.MSISDN) error {
+	policy := h.cfg.Policy
+	switch err := policy.Numbers.Check(phone); {
+	case errors.Is(err, addressing.ErrPremium):
+		return &RefusalError{
+			Reason: ReasonNotPermitted,
+			Text:   fmt.Sprintf("%s is the number of a premium-rate service, which may not be texted from here. Ask the operator of the bridge if you need to.", phone),
+		}
+	case err != nil:
+		return &RefusalError{
+			Reason: ReasonBadNumber,
+			Text:   fmt.Sprintf("%s is in no range of numbers that its country has given out. Look at it again; if it is right, tell the operator of the bridge.", phone),
+		}
+	}
+	if !policy.allows(handle, phone) {
+		return &RefusalError{
+			Reason: ReasonNotPermitted,
+			Text:   fmt.Sprintf("You may not text %s: the rules of this bridge forbid it. Ask its operator if you need to.", phone),
+		}
+	}
+	if policy.Conversations == 0 {
+		return nil
+	}
+	return h.mayConverse(ctx, handle, phone)
+}
