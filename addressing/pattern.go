@@ -27,16 +27,19 @@ func ParsePattern(s string) (Pattern, error) {
 	case id == "*" && (network == NetworkXMPP || network == NetworkWeb || network == NetworkMatrix):
 		return Pattern{network: network, id: id}, nil
 	}
-	// Letters that stay what they are hold the place of the *.
-	place := "zzz"
-	for strings.Contains(strings.ToLower(id), place) {
-		place += "z"
+	// Letters that stay what they are hold the place of the *. They begin with one that they
+	// have once, so that they are found nowhere but where they were put.
+	stars := strings.Count(id, "*")
+	for place := "qx"; len(place) <= len(id)+2; place += "x" {
+		h, err := NewHandle(network, strings.ReplaceAll(id, "*", place))
+		if err != nil {
+			return Pattern{}, wrong
+		}
+		if strings.Count(h.id, place) == stars {
+			return Pattern{network: h.network, id: strings.ReplaceAll(h.id, place, "*")}, nil
+		}
 	}
-	h, err := NewHandle(network, strings.ReplaceAll(id, "*", place))
-	if err != nil {
-		return Pattern{}, wrong
-	}
-	return Pattern{network: h.network, id: strings.ReplaceAll(h.id, place, "*")}, nil
+	return Pattern{}, wrong
 }
 
 // String is the canonical form, which ParsePattern reads back.

@@ -2,6 +2,7 @@ package addressing_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"smsbridge/addressing"
@@ -21,7 +22,9 @@ func TestPattern(t *testing.T) {
 		{"xmpp:Sales-*@corp.example", "xmpp:sales-*@corp.example", []string{"xmpp:sales-ann@corp.example", "xmpp:sales-@corp.example"}, []string{"xmpp:ann@corp.example"}},
 		{"web:a*b*c", "web:a*b*c", []string{"web:abc", "web:axbxc", "web:abcbc"}, []string{"web:acb", "web:abcd", "web:ac"}},
 		{"web:aa*aa", "web:aa*aa", []string{"web:aaaa", "web:aabaa"}, []string{"web:aaa"}},
-		{"web:zzz*", "web:zzz*", []string{"web:zzzz", "web:zzz"}, []string{"web:zz"}},
+		{"web:q*", "web:q*", []string{"web:qx", "web:q"}, []string{"web:xq"}},
+		{"web:qx*xqx", "web:qx*xqx", []string{"web:qxxqx"}, []string{"web:qx"}},
+		{"web:ＱＸ*", "web:qx*", []string{"web:qxx"}, []string{"web:xqx"}},
 		{"matrix:@*:corp.example", "matrix:@*:corp.example", []string{"matrix:@Ann:corp.example"}, []string{"matrix:@ann:corp.example:8448", "matrix:@ann:Corp.example"}},
 		{"xmpp:ann", "", nil, nil},
 		{"xmpp:*/x", "", nil, nil},
@@ -55,4 +58,23 @@ func TestPattern(t *testing.T) {
 			}
 		})
 	}
+}
+
+func FuzzParsePattern(f *testing.F) {
+	for _, s := range []string{"*", "web:a*b*", "xmpp:*@*.corp.example", "matrix:@*:corp.example", "web:qx*", "web:ＱＸ*"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := addressing.ParsePattern(s)
+		if err != nil {
+			return
+		}
+		if again, err := addressing.ParsePattern(p.String()); err != nil || again != p {
+			t.Errorf("%q: ParsePattern(%q) = %q, %v; want itself", s, p, again, err)
+		}
+		// A pattern without a * is a handle, and matches that.
+		if h, err := addressing.ParseHandle(s); err == nil && !strings.Contains(s, "*") && !p.Match(h) {
+			t.Errorf("%q does not match itself", p)
+		}
+	})
 }

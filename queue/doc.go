@@ -3,7 +3,7 @@
 //
 // [Open] starts (or connects to) the server and gives a [Store], which implements
 // what the hub and the addressing Book need of a store: bridge.Queue, bridge.Journal,
-// bridge.Archive, bridge.Parts, bridge.Marks and addressing.Store. Publish puts a message into one of
+// bridge.Archive, bridge.Parts, bridge.Marks, bridge.BegunStore and addressing.Store. Publish puts a message into one of
 // three work queues, and [Store.RunMT], [Store.RunMO] and [Store.RunOUT] take them out
 // again, each message of a conversation after the one before it, conversations side by
 // side (lane.go). A message leaves its queue once its handler returned nil and what the
