@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command chaos breaks a running smsbridge on purpose, again and again, and proves from
 // what others saw of it that it kept its promises.
 //

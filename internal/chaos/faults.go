@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -70,7 +72,10 @@ func (c config) mayPlay(f fault) bool {
 	if f.where == alone && c.nodes > 0 || f.where == together && c.nodes == 0 {
 		return false
 	}
-	return !(c.mild && f.fatal) && (wanted == nil || slices.Contains(wanted, f.name))
+	if c.mild && f.fatal {
+		return false
+	}
+	return wanted == nil || slices.Contains(wanted, f.name)
 }
 
 // plays tells whether a run is to play one of these faults.
@@ -219,11 +224,36 @@ var smscFaults = []struct {
 	name string
 	most int
 }{
-	{"throttled", 30}, {"queue-full", 10}, {"system-error", 2}, {"not-bound", 2}, {"no-answer", 2}, {"answer-lost", 2},
-	{"late-answer", 3}, {"nack", 1}, {"nack-nameless", 1}, {"out-of-order", 20}, {"receipt-early", 10}, {"receipt-twice", 10},
-	{"receipt-elsewhere", 10}, {"receipt-stranger", 5}, {"receipt-base", 10}, {"deliver-twice", 10}, {"deliver-same-sequence", 10},
-	{"unknown-command", 5}, {"bind-silent", 1}, {"bind-refused", 2}, {"already-bound", 2}, {"length-short", 1}, {"length-long", 1},
-	{"length-huge", 1}, {"cut-off", 1}, {"unbind", 2}, {"unbind-abrupt", 1}, {"stops-reading", 1}, {"half-open", 1}, {"reset", 2},
+	{"throttled", 30},
+	{"queue-full", 10},
+	{"system-error", 2},
+	{"not-bound", 2},
+	{"no-answer", 2},
+	{"answer-lost", 2},
+	{"late-answer", 3},
+	{"nack", 1},
+	{"nack-nameless", 1},
+	{"out-of-order", 20},
+	{"receipt-early", 10},
+	{"receipt-twice", 10},
+	{"receipt-elsewhere", 10},
+	{"receipt-stranger", 5},
+	{"receipt-base", 10},
+	{"deliver-twice", 10},
+	{"deliver-same-sequence", 10},
+	{"unknown-command", 5},
+	{"bind-silent", 1},
+	{"bind-refused", 2},
+	{"already-bound", 2},
+	{"length-short", 1},
+	{"length-long", 1},
+	{"length-huge", 1},
+	{"cut-off", 1},
+	{"unbind", 2},
+	{"unbind-abrupt", 1},
+	{"stops-reading", 1},
+	{"half-open", 1},
+	{"reset", 2},
 	{"trickle", 20},
 }
 

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -8,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,8 +83,8 @@ func perform(ctx context.Context, cfg config, out io.Writer) (_ report, err erro
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	defer r.cancel()
 	defer func() {
-		for i := len(r.undo) - 1; i >= 0; i-- {
-			err = errors.Join(err, r.undo[i]())
+		for _, undo := range slices.Backward(r.undo) {
+			err = errors.Join(err, undo())
 		}
 	}()
 	if err := r.setUp(); err != nil {

@@ -17,6 +17,7 @@ const ours = "+33700000001"
 
 // mt and mo are the texts of the conversation of these tests.
 func mt(seq int) history.Text { return history.Text{User: "ann", Phone: "33620000003", Seq: seq} }
+
 func mo(seq int) history.Text {
 	return history.Text{MO: true, User: "ann", Phone: "33620000003", Seq: seq}
 }

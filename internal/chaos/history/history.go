@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -134,7 +135,7 @@ func (r *Recorder) History() History {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h := r.h
-	h.Events = h.Events[:len(h.Events):len(h.Events)]
+	h.Events = slices.Clip(h.Events)
 	return h
 }
 

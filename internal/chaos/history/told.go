@@ -33,17 +33,17 @@ func (c *checker) told(t Text, s *story) {
 // untrue says why a state was not true when it was told; empty where it was.
 func (c *checker) untrue(s *story, told int) string {
 	e := c.Events[told]
-	var since = e.At
+	since := e.At
 	if len(s.asked) > 0 {
 		since = c.Events[s.asked[0]].At
 	}
 	switch e.State {
 	case "sent":
-		return c.missing(s, told, "submit_sm", func(part int) bool {
+		return c.missing(s, "submit_sm", func(part int) bool {
 			return c.before(s.submits, told, func(e Event) bool { return e.Part == part && e.Taken })
 		})
 	case "delivered":
-		return c.missing(s, told, "DELIVRD receipt", func(part int) bool { return c.receiptBefore(s, told, part, "DELIVRD") })
+		return c.missing(s, "DELIVRD receipt", func(part int) bool { return c.receiptBefore(s, told, part, "DELIVRD") })
 	case "failed":
 		switch {
 		case e.Reason == "rejected" && c.before(s.submits, told, func(e Event) bool { return e.Answer != "" && e.Answer != OK }):
@@ -68,7 +68,7 @@ func (c *checker) untrue(s *story, told int) string {
 }
 
 // missing names the first part of a message that has no such thing before it was told.
-func (c *checker) missing(s *story, told int, what string, has func(part int) bool) string {
+func (c *checker) missing(s *story, what string, has func(part int) bool) string {
 	if len(s.submits) == 0 {
 		return "it was never submitted"
 	}
