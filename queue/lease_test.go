@@ -51,6 +51,8 @@ type proxy struct {
 	net.Listener
 	mu   sync.Mutex
 	open chan struct{} // closed while it lets through
+	// oneWay lets requests through while it stands still, and holds up their answers.
+	oneWay bool
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -75,8 +77,8 @@ func newProxy(t *testing.T, target string) *proxy {
 				continue
 			}
 			all.Store(near, far)
-			copies.Go(func() { p.copy(far, near) })
-			copies.Go(func() { p.copy(near, far) })
+			copies.Go(func() { p.copy(far, near, false) })
+			copies.Go(func() { p.copy(near, far, true) })
 		}
 	})
 	t.Cleanup(func() {
@@ -92,7 +94,7 @@ func newProxy(t *testing.T, target string) *proxy {
 	return p
 }
 
-func (p *proxy) copy(to, from net.Conn) {
+func (p *proxy) copy(to, from net.Conn, answers bool) {
 	defer to.Close()
 	defer from.Close()
 	buf := make([]byte, 64<<10)
@@ -102,9 +104,11 @@ func (p *proxy) copy(to, from net.Conn) {
 			return
 		}
 		p.mu.Lock()
-		open := p.open
+		open, wait := p.open, answers || !p.oneWay
 		p.mu.Unlock()
-		<-open
+		if wait {
+			<-open
+		}
 		if _, err := to.Write(buf[:n]); err != nil {
 			return
 		}
@@ -399,4 +403,43 @@ func TestSharedKey(t *testing.T) {
 			t.Errorf("%s: got %q, %v", tt.fresh, got, err)
 		}
 	}
+}
+
+// TestLostAnswer: a record is stored and its answer comes too late. It counts as stored, and is
+// stored once; what somebody else stored meanwhile is a conflict.
+func TestLostAnswer(t *testing.T) {
+	remote := natsServer(t, t.TempDir(), -1)
+	cable := newProxy(t, hostOf(t, remote.ClientURL()))
+	cable.oneWay = true
+	s, other := open(t, "", through(cable), quickLease), open(t, "", external(remote), quickLease)
+	story := bridge.Story{V: 1, ID: "m", Handle: ann, Phone: phone(1), State: bridge.Accepted}
+	for _, tt := range []struct {
+		name string
+		put  func() error
+	}{
+		{"a story", func() error {
+			_, err := s.PutStory(t.Context(), story, 0, true)
+			return err
+		}},
+		{"a part", func() error {
+			_, err := s.SavePart(t.Context(), "key", []byte("value"), 0)
+			return err
+		}},
+		{"a message", func() error { return s.PublishMT(t.Context(), mt(1, 0)) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cable.freeze()
+			done := make(chan error, 1)
+			go func() { done <- tt.put() }()
+			go func() {
+				// The answer is held up for longer than one try.
+				time.Sleep(2500 * time.Millisecond)
+				cable.thaw()
+			}()
+			wantError(t, receive(t, done, "the answer"), nil)
+		})
+	}
+	queued(t, other, "mt", 1)
+	_, err := other.PutStory(t.Context(), story, 0, true)
+	wantError(t, err, bridge.ErrConflict)
 }
