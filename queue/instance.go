@@ -102,7 +102,7 @@ func (k *keeper) renew(ctx context.Context) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if began-k.renewed > k.ttl/2 {
+	if began-k.renewed > k.ttl*3/4 {
 		k.steady = time.Now()
 	}
 	k.rev, k.renewed = next, began

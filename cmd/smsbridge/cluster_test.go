@@ -19,7 +19,7 @@ import (
 )
 
 // leaseTime of the daemons in most of these tests.
-const leaseTime = 2 * time.Second
+const leaseTime = 4 * time.Second
 
 // patiently waits for what a busy machine takes its time for.
 func patiently(t *testing.T, what string, holds func() bool) {
