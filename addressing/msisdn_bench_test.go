@@ -1,8 +1,9 @@
 package addressing_test
 
 import (
-	"smsbridge/addressing"
 	"testing"
+
+	"smsbridge/addressing"
 )
 
 func BenchmarkParseMSISDN(b *testing.B) {

@@ -133,7 +133,7 @@ func (s *Server) getMessages(w http.ResponseWriter, r *http.Request) error {
 	}
 	phone, err := addressing.ParseMSISDN(r.PathValue("phone"), s.cfg.Region)
 	if err != nil {
-		return problem(bridge.ReasonBadNumber, "The path has no phone number. Write it like +33612345678.")
+		return problem(bridge.ReasonBadNumber, addressing.Explain(err))
 	}
 	entries, err := s.cfg.History.Messages(r.Context(), visitorOf(r.Context()).handle, phone, limit)
 	if err != nil {

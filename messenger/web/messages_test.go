@@ -194,6 +194,27 @@ func (r *rig) eventually(done func() bool) {
 	r.t.Fatal("it never came to be")
 }
 
+// However a number is written, the answer has the one name of the phone; what is none is
+// told why.
+func TestSpellingsAreAnsweredWithTheAddress(t *testing.T) {
+	r := newRig(t, noWorkers)
+	for _, to := range []string{"0612345678", "0033 6 12 34 56 78", "+33 (0)6.12.34.56.78", "tel:+33-6-12-34-56-78", "０６１２３４５６７８"} {
+		got := r.call("POST", "/api/v1/messages", fmt.Sprintf(`{"to":%q,"text":"hi"}`, to))
+		if got.status != 202 || got.field(t, "phone") != phone.String() {
+			t.Errorf("to %q: %d %s", to, got.status, got.body)
+		}
+	}
+	for to, says := range map[string]string{"112": "emergency number", "3620": "short number", "+33612": "too few digits"} {
+		posted := r.call("POST", "/api/v1/messages", fmt.Sprintf(`{"to":%q,"text":"hi"}`, to))
+		read := r.call("GET", "/api/v1/conversations/"+to+"/messages", "")
+		for _, got := range []reply{posted, read} {
+			if got.status != 422 || !strings.Contains(got.field(t, "detail"), says) {
+				t.Errorf("to %q: %d %s; want %q", to, got.status, got.body, says)
+			}
+		}
+	}
+}
+
 func TestAnswerArrivesAndIsItsOwners(t *testing.T) {
 	r := newRig(t)
 	f := r.follow()
