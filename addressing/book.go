@@ -1,10 +1,12 @@
 package addressing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,6 +16,8 @@ var (
 	ErrNoNumber = errors.New("addressing: no number is free for this conversation")
 	// ErrNobody: nobody owns a conversation with this phone over this Number.
 	ErrNobody = errors.New("addressing: the number belongs to nobody on this phone")
+	// ErrStopped: the phone has said STOP, to this handle or to all.
+	ErrStopped = errors.New("addressing: the phone wants no messages")
 )
 
 // touchEvery is how stale LastUsed may be. Writing it for each message would double
@@ -24,15 +28,29 @@ const touchEvery = 24 * time.Hour
 // means that another writer won, so the record moves on.
 const maxConflicts = 64
 
+// maxShared is how many conversations a shared Number has on a phone before those that
+// are long over are forgotten.
+const maxShared = 50
+
 // Config says which Numbers there are.
 type Config struct {
 	// Dedicated gives a Number to one handle on every phone.
 	Dedicated map[Number]Handle
-	// Pool is shared: each handle gets a Number of it for each phone.
+	// Pool is shared out: each handle gets a Number of it for each phone, alone.
 	Pool []Number
-	// Inbox, if set, gets what a phone sends to a pool Number over which nobody has
-	// written to it.
+	// Shared Numbers have several handles on one phone. They come last.
+	Shared []Number
+	// Inbox, if set, gets what a phone sends to a pool or shared Number over which nobody
+	// has written to it.
 	Inbox Handle
+	// Inboxes are those of single Numbers, before Inbox. The zero Handle: nobody.
+	Inboxes map[Number]Handle
+	// ReleaseAfter is the silence after which a conversation is over, at least 2 days.
+	// Default 90 days.
+	ReleaseAfter time.Duration
+	// Rest is how long after that its pair of phone and Number still belongs to its handle,
+	// so that a late reply is no stranger's. Default 30 days.
+	Rest time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -40,26 +58,30 @@ type Config struct {
 // Book maps phones to handles and back. All methods may be called concurrently, by
 // any number of instances over one Store.
 type Book struct {
-	store     Store
-	dedicated map[Handle]Number
-	owners    map[Number]Handle
-	pool      []Number
-	inbox     Handle
-	now       func() time.Time
+	store        Store
+	dedicated    map[Handle]Number
+	owners       map[Number]Handle
+	pool, shared []Number
+	inbox        Handle
+	inboxes      map[Number]Handle
+	releaseAfter time.Duration
+	rest         time.Duration
+	now          func() time.Time
 }
 
 // NewBook makes a Book over store. It refuses two dedicated Numbers of one handle, a
-// Number that is dedicated and in the pool, and one in the pool that nobody can answer.
+// Number that stands twice, and one in the pool that nobody can answer.
 func NewBook(store Store, cfg Config) (*Book, error) {
 	b := &Book{
-		store:     store,
-		dedicated: make(map[Handle]Number, len(cfg.Dedicated)),
-		owners:    make(map[Number]Handle, len(cfg.Dedicated)),
-		inbox:     cfg.Inbox,
-		now:       cfg.Now,
+		store: store, dedicated: make(map[Handle]Number, len(cfg.Dedicated)), owners: make(map[Number]Handle, len(cfg.Dedicated)),
+		inbox: cfg.Inbox, inboxes: cfg.Inboxes, now: cfg.Now,
+		releaseAfter: cmp.Or(cfg.ReleaseAfter, 90*24*time.Hour), rest: cmp.Or(cfg.Rest, 30*24*time.Hour),
 	}
 	if b.now == nil {
 		b.now = time.Now
+	}
+	if b.releaseAfter < 2*touchEvery {
+		return nil, fmt.Errorf("addressing: conversations cannot be released after %s: last use is known to the day", b.releaseAfter)
 	}
 	for n, h := range cfg.Dedicated {
 		if other, twice := b.dedicated[h]; twice {
@@ -79,83 +101,149 @@ func NewBook(store Store, cfg Config) (*Book, error) {
 			b.pool = append(b.pool, n)
 		}
 	}
+	for _, n := range cfg.Shared {
+		if _, dedicated := b.owners[n]; dedicated || slices.Contains(b.pool, n) {
+			return nil, fmt.Errorf("addressing: %s is shared, and dedicated or in the pool", n)
+		}
+		if !slices.Contains(b.shared, n) {
+			b.shared = append(b.shared, n)
+		}
+	}
 	return b, nil
 }
 
 // Assign finds or makes the conversation over which h reaches phone: the one there
 // is, else h's dedicated Number, else the first Number of the pool, in the order of
-// rendezvous hashing, that no other handle has on this phone. The error wraps
-// [ErrNoNumber] where there is none.
+// rendezvous hashing, that no other handle has on this phone, else a shared one. A pair
+// whose conversation is long over is given away only where none is free. The error
+// wraps [ErrNoNumber] where there is none, and [ErrStopped] where the phone wants no
+// messages of h.
 func (b *Book) Assign(ctx context.Context, h Handle, phone MSISDN) (Conversation, error) {
-	return b.update(ctx, phone, func(r *Record) (Entry, error) {
-		for _, e := range r.Entries {
-			if e.Handle == h && b.current(e.Number, h) {
-				return e, nil
-			}
+	return b.use(ctx, phone, func(r *Record) (*Entry, error) {
+		if r.stopped(h) {
+			return nil, fmt.Errorf("%w: %s to %s", ErrStopped, h, phone.Masked())
 		}
-		for _, n := range b.choices(h, phone) {
-			if _, taken := r.owner(n); !taken {
-				return Entry{Number: n, Handle: h}, nil
-			}
+		if e := b.ongoing(r, h, phone); e != nil {
+			return e, nil
 		}
-		return Entry{}, fmt.Errorf("%w: %s to %s", ErrNoNumber, h, phone.Masked())
+		if n, ok := b.choose(r, h, phone); ok {
+			return b.add(r, n, h), nil
+		}
+		return nil, fmt.Errorf("%w: %s to %s", ErrNoNumber, h, phone.Masked())
 	})
 }
 
-// Lookup tells whose a message from phone to n is. Where there is no conversation
-// yet, the owner of a dedicated Number gets it, or else the inbox; the error wraps
-// [ErrNobody] where there is neither.
-func (b *Book) Lookup(ctx context.Context, phone MSISDN, n Number) (Conversation, error) {
-	return b.update(ctx, phone, func(r *Record) (Entry, error) {
-		if e := r.entry(n); e != nil {
-			return *e, nil
+// ongoing is the conversation of h that there is: of several, over the best Number.
+func (b *Book) ongoing(r *Record, h Handle, phone MSISDN) *Entry {
+	var found *Entry
+	for i := range r.Entries {
+		e := &r.Entries[i]
+		if e.Handle != h || !b.current(e.Number, h) || !reaches(e.Number, phone) {
+			continue
 		}
-		if h, dedicated := b.owners[n]; dedicated {
-			return Entry{Number: n, Handle: h}, nil
+		// One that began over a shared Number goes on there: the phone knows it so.
+		if found == nil || found.ReleasedAt.After(e.ReleasedAt) {
+			found = e
 		}
-		if !b.inbox.IsZero() && slices.Contains(b.pool, n) {
-			return Entry{Number: n, Handle: b.inbox}, nil
-		}
-		return Entry{}, fmt.Errorf("%w: %s from %s", ErrNobody, n, phone.Masked())
-	})
+	}
+	return found
 }
 
-// update finds an entry of the phone's record by choose, and stores it where it is
-// new or has not been touched for long.
-func (b *Book) update(ctx context.Context, phone MSISDN, choose func(*Record) (Entry, error)) (Conversation, error) {
+// choose is the Number for a new conversation of h: one that nobody has on this phone, or
+// else one whose owner has been silent for long enough.
+func (b *Book) choose(r *Record, h Handle, phone MSISDN) (Number, bool) {
+	if n, ok := b.dedicated[h]; ok && reaches(n, phone) {
+		return n, true
+	}
+	ranked := rank(b.pool, h, phone)
+	ranked = slices.DeleteFunc(ranked, func(n Number) bool { return !reaches(n, phone) })
+	for _, n := range ranked {
+		if len(r.over(n)) == 0 {
+			return n, true
+		}
+	}
+	for _, n := range ranked {
+		if !slices.ContainsFunc(r.over(n), func(e *Entry) bool { return b.now().Before(b.freeFrom(e)) }) {
+			return n, true
+		}
+	}
+	for _, n := range rank(b.shared, h, phone) {
+		if reaches(n, phone) {
+			return n, true
+		}
+	}
+	return Number{}, false
+}
+
+// overFrom is when a conversation is over: it was ended, or nobody has written for long.
+// No sweep does that: it follows from the record whenever that is read, on every instance.
+func (b *Book) overFrom(e *Entry) time.Time {
+	if !e.ReleasedAt.IsZero() {
+		return e.ReleasedAt
+	}
+	return e.LastUsed.Add(b.releaseAfter)
+}
+
+// freeFrom is when the pair may be given to another.
+func (b *Book) freeFrom(e *Entry) time.Time { return b.overFrom(e).Add(b.rest) }
+
+func (b *Book) open(e *Entry) bool { return b.now().Before(b.overFrom(e)) }
+
+// add makes a conversation. On a Number that is not shared it takes the place of all that
+// were there: choose has looked that they are long over.
+func (b *Book) add(r *Record, n Number, h Handle) *Entry {
+	e := Entry{Number: n, Handle: h, Created: b.now().UTC()}
+	if b.Shared(n) {
+		e.Index = r.nextIndex(n)
+		if len(r.over(n)) >= maxShared {
+			r.Entries = slices.DeleteFunc(r.Entries, func(e Entry) bool { return e.Number == n && !b.now().Before(b.freeFrom(&e)) })
+		}
+	} else {
+		r.Entries = slices.DeleteFunc(r.Entries, func(e Entry) bool { return e.Number == n })
+	}
+	r.Entries = append(r.Entries, e)
+	return &r.Entries[len(r.Entries)-1]
+}
+
+// use finds an entry of the phone's record by choose, which may change the copy of the
+// record that it gets, and stores it where it is new, was over, or has not been touched
+// for long.
+func (b *Book) use(ctx context.Context, phone MSISDN, choose func(*Record) (*Entry, error)) (c Conversation, err error) {
+	err = b.change(ctx, phone, func(r *Record) (bool, error) {
+		e, err := choose(r)
+		if err != nil {
+			return false, err
+		}
+		now := b.now().UTC()
+		stale := now.Sub(e.LastUsed) >= touchEvery || !e.ReleasedAt.IsZero()
+		if stale {
+			e.LastUsed, e.ReleasedAt = now, time.Time{}
+		}
+		c = e.conversation(phone)
+		return stale, nil
+	})
+	return c, err
+}
+
+// change loads the record of phone, has it changed, and stores it if edit says so. Where
+// another writer was first it begins again.
+func (b *Book) change(ctx context.Context, phone MSISDN, edit func(*Record) (bool, error)) error {
 	var err error
 	for range maxConflicts {
 		r, rev, loadErr := b.store.LoadRecord(ctx, phone)
 		if loadErr != nil {
-			return Conversation{}, loadErr
+			return loadErr
 		}
-		e, chooseErr := choose(&r)
-		if chooseErr != nil {
-			return Conversation{}, chooseErr
+		next := r.clone()
+		changed, editErr := edit(&next)
+		if editErr != nil || !changed {
+			return editErr
 		}
-		now := b.now().UTC()
-		if now.Sub(e.LastUsed) < touchEvery {
-			return e.conversation(phone), nil
-		}
-		next := r
-		e.LastUsed = now
-		if e.Created.IsZero() {
-			e.Created = now
-			if next, err = r.with(e); err != nil {
-				return Conversation{}, err
-			}
-		} else {
-			next.Entries = slices.Clone(r.Entries)
-			next.entry(e.Number).LastUsed = now
-		}
-		if err = b.store.SaveRecord(ctx, phone, next, rev); err == nil {
-			return e.conversation(phone), nil
-		}
-		if !errors.Is(err, ErrConflict) {
-			return Conversation{}, err
+		if err = b.store.SaveRecord(ctx, phone, next, rev); !errors.Is(err, ErrConflict) {
+			return err
 		}
 	}
-	return Conversation{}, err
+	return err
 }
 
 // current tells whether n is still a Number that h may write from.
@@ -163,54 +251,13 @@ func (b *Book) current(n Number, h Handle) bool {
 	if owner, dedicated := b.owners[n]; dedicated {
 		return owner == h
 	}
-	return slices.Contains(b.pool, n)
+	return slices.Contains(b.pool, n) || b.Shared(n)
 }
 
-// choices are the Numbers that h may have on phone, best first.
-func (b *Book) choices(h Handle, phone MSISDN) []Number {
-	ranked := rank(b.pool, h, phone)
-	if n, ok := b.dedicated[h]; ok {
-		return append([]Number{n}, ranked...)
-	}
-	return ranked
-}
-
-// Conversations lists the conversations of phone.
-func (b *Book) Conversations(ctx context.Context, phone MSISDN) ([]Conversation, error) {
-	r, _, err := b.store.LoadRecord(ctx, phone)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]Conversation, len(r.Entries))
-	for i, e := range r.Entries {
-		all[i] = e.conversation(phone)
-	}
-	return all, nil
-}
-
-// ConversationsOf lists the conversations of h. It reads every record: for an
-// operator's question, not for the road of a message.
-func (b *Book) ConversationsOf(ctx context.Context, h Handle) ([]Conversation, error) {
-	return b.search(ctx, func(e Entry) bool { return e.Handle == h })
-}
-
-// ConversationsOver lists the conversations over n, of any handle. It reads every record.
-func (b *Book) ConversationsOver(ctx context.Context, n Number) ([]Conversation, error) {
-	return b.search(ctx, func(e Entry) bool { return e.Number == n })
-}
-
-func (b *Book) search(ctx context.Context, match func(Entry) bool) ([]Conversation, error) {
-	var all []Conversation
-	err := b.store.RangeRecords(ctx, func(phone MSISDN, r Record) bool {
-		for _, e := range r.Entries {
-			if match(e) {
-				all = append(all, e.conversation(phone))
-			}
-		}
-		return true
-	})
-	slices.SortFunc(all, func(x, y Conversation) int { return y.LastUsed.Compare(x.LastUsed) })
-	return all, err
+// reaches tells whether phone can be written to from n: a short code means something in
+// its own country only.
+func reaches(n Number, phone MSISDN) bool {
+	return n.kind != ShortCode || strings.HasPrefix(phone.digits, n.country)
 }
 
 // Dedicated is the Number that belongs to h on every phone.
@@ -227,3 +274,12 @@ func (b *Book) OwnerOf(n Number) (Handle, bool) {
 
 // InPool tells whether n is one of the pool.
 func (b *Book) InPool(n Number) bool { return slices.Contains(b.pool, n) }
+
+// Shared tells whether several handles may have n on one phone.
+func (b *Book) Shared(n Number) bool { return slices.Contains(b.shared, n) }
+
+// Ours tells whether n is a Number of the bridge today.
+func (b *Book) Ours(n Number) bool {
+	_, dedicated := b.owners[n]
+	return dedicated || b.InPool(n) || b.Shared(n)
+}

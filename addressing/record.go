@@ -3,24 +3,35 @@ package addressing
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 )
 
-// Conversation is a Handle, a phone and the Number between them. For each phone a
-// Number belongs to one Handle at most, and so a reply has one owner.
+// Conversation is a Handle, a phone and the Number between them. A dedicated or pool
+// Number belongs to one Handle at most on each phone; a shared one may have several.
 type Conversation struct {
 	Handle   Handle    `json:"handle"`
 	Phone    MSISDN    `json:"phone"`
 	Number   Number    `json:"number"`
 	LastUsed time.Time `json:"last_used"`
+	// Index is what the phone may call the Handle by on a shared Number: #1, #2 and so
+	// on; 0 elsewhere.
+	Index int `json:"index,omitempty"`
+	// Introduced tells that the phone was told who writes, or the Handle that nobody can
+	// answer; see [Book.Introduced].
+	Introduced bool `json:"introduced,omitempty"`
 }
 
-// Record is all that is kept of one phone: its conversations. It decides both
-// directions, so that handle to Number and Number to handle cannot disagree.
+// Record is all that is kept of one phone: its conversations, and who must not write to
+// it any more. It decides both directions, so that handle to Number and Number to handle
+// cannot disagree.
 type Record struct {
 	V       int     `json:"v"`
 	Entries []Entry `json:"conversations"`
+	// Stops are the handles that the phone has stopped, each once.
+	Stops []Stop `json:"stops,omitempty"`
+	// StoppedAll is set where the phone wants nothing from anybody; its Handle is zero.
+	StoppedAll *Stop `json:"stopped_all,omitempty"`
 }
 
 // Entry is one conversation of the phone whose Record it stands in.
@@ -29,6 +40,18 @@ type Entry struct {
 	Handle   Handle    `json:"handle"`
 	Created  time.Time `json:"created"`
 	LastUsed time.Time `json:"last_used"` // to the day: see touchEvery
+	// ReleasedAt is when somebody ended the conversation; zero where it ends by silence.
+	ReleasedAt time.Time `json:"released_at,omitzero"`
+	Index      int       `json:"n,omitempty"`
+	Introduced bool      `json:"introduced,omitempty"`
+}
+
+// Stop is the word of a phone, or of an operator, that a handle must not write to it.
+type Stop struct {
+	Handle Handle    `json:"handle"`
+	At     time.Time `json:"at"`
+	// By is the id of the message that said so. The same message again says nothing new.
+	By string `json:"by,omitempty"`
 }
 
 // ErrConflict is what a [Store] says when the record changed since it was read.
@@ -48,37 +71,64 @@ type Store interface {
 	RangeRecords(ctx context.Context, fn func(MSISDN, Record) bool) error
 }
 
-// owner is whose the Number is on this phone.
-func (r *Record) owner(n Number) (Handle, bool) {
-	if e := r.entry(n); e != nil {
-		return e.Handle, true
+// recordVersion is the version of the record's form in the store: 2 has shared Numbers
+// and stops. A record of version 1 is one of version 2 that has neither.
+const recordVersion = 2
+
+// clone is a copy that can be changed while others read r.
+func (r *Record) clone() Record {
+	c := Record{V: recordVersion, Entries: slices.Clone(r.Entries), Stops: slices.Clone(r.Stops)}
+	if r.StoppedAll != nil {
+		all := *r.StoppedAll
+		c.StoppedAll = &all
 	}
-	return Handle{}, false
+	return c
 }
 
-func (r *Record) entry(n Number) *Entry {
+// over are the conversations over n, of which there are several only where n is shared,
+// or was.
+func (r *Record) over(n Number) []*Entry {
+	var all []*Entry
 	for i := range r.Entries {
 		if r.Entries[i].Number == n {
+			all = append(all, &r.Entries[i])
+		}
+	}
+	return all
+}
+
+func (r *Record) entry(n Number, h Handle) *Entry {
+	for i := range r.Entries {
+		if r.Entries[i].Number == n && r.Entries[i].Handle == h {
 			return &r.Entries[i]
 		}
 	}
 	return nil
 }
 
-// with is a copy of r with one more entry. It refuses to give one Number to two
-// handles, whoever asks.
-func (r *Record) with(e Entry) (Record, error) {
-	if h, taken := r.owner(e.Number); taken {
-		return Record{}, fmt.Errorf("addressing: %s belongs to %s on this phone already", e.Number, h)
+// stopped tells whether h must not write to the phone.
+func (r *Record) stopped(h Handle) bool { return r.StoppedAll != nil || r.stop(h) != nil }
+
+func (r *Record) stop(h Handle) *Stop {
+	for i := range r.Stops {
+		if r.Stops[i].Handle == h {
+			return &r.Stops[i]
+		}
 	}
-	entries := make([]Entry, 0, len(r.Entries)+1)
-	entries = append(entries, r.Entries...)
-	return Record{V: recordVersion, Entries: append(entries, e)}, nil
+	return nil
 }
 
-// recordVersion is the version of the record's form in the store.
-const recordVersion = 1
+// nextIndex is above all that stand on n: what a phone remembers means nobody else.
+func (r *Record) nextIndex(n Number) int {
+	most := 0
+	for _, e := range r.over(n) {
+		most = max(most, e.Index)
+	}
+	return most + 1
+}
 
-func (e Entry) conversation(phone MSISDN) Conversation {
-	return Conversation{Handle: e.Handle, Phone: phone, Number: e.Number, LastUsed: e.LastUsed}
+func (e *Entry) conversation(phone MSISDN) Conversation {
+	return Conversation{
+		Handle: e.Handle, Phone: phone, Number: e.Number, LastUsed: e.LastUsed, Index: e.Index, Introduced: e.Introduced,
+	}
 }
