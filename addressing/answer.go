@@ -47,7 +47,9 @@ func (b *Book) Answer(ctx context.Context, phone MSISDN, n Number, text string) 
 		all := r.over(n)
 		if len(all) > 1 || b.Shared(n) {
 			if e, rest := named(all, text); e != nil {
-				a.Text = rest
+				if rest != "" {
+					a.Text = rest
+				}
 				return e, nil
 			}
 			if all = b.candidates(all); len(all) > 1 {

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,33 @@ func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
 		return Story{}, refuseAssign(phone, err)
 	}
 	m.Number = conversation.Number
-	return h.store(ctx, m)
+	if conversation.Introduced || !h.Book.Shared(m.Number) && m.Number.CanReply() {
+		return h.store(ctx, m)
+	}
+	if h.Book.Shared(m.Number) {
+		m.Prefix = strings.ReplaceAll(h.cfg.Prefix, "{name}", m.Handle.Name())
+		if refusal := h.checkText(m.Prefix + m.Text); refusal != nil {
+			return Story{}, refusal
+		}
+	}
+	s, err := h.store(ctx, m)
+	if err == nil {
+		h.introduce(context.WithoutCancel(ctx), m, conversation)
+	}
+	return s, err
+}
+
+// introduce notes that the first message of a conversation says who writes, and tells
+// its sender where nobody can answer. What a crash leaves undone comes with the next one.
+func (h *Hub) introduce(ctx context.Context, m MT, c addressing.Conversation) {
+	var err error
+	if !m.Number.CanReply() {
+		err = h.hand(ctx, MessageID(m.Handle, m.ID+" no answers"), m.AcceptedAt, c,
+			fmt.Sprintf("[This phone sees %s as the sender, and cannot answer to it.]", m.Number))
+	}
+	if err = cmp.Or(err, h.Book.Introduced(ctx, c)); err != nil {
+		h.log.Warn().Err(err).Str("message_id", m.ID).Msg("not noted that a conversation was introduced; the next message does it")
+	}
 }
 
 // known finds the story of a message that came before under the same id.
@@ -182,6 +209,12 @@ func refuseAssign(phone addressing.MSISDN, err error) *RefusalError {
 		return &RefusalError{
 			Reason: ReasonNoNumber,
 			Text:   fmt.Sprintf("Every number of this bridge is in use with %s by other people. Ask the operator of the bridge for more numbers.", phone),
+		}
+	}
+	if errors.Is(err, addressing.ErrStopped) {
+		return &RefusalError{
+			Reason: ReasonStopped,
+			Text:   fmt.Sprintf("%s has asked for no more messages (STOP). Yours was not sent; the phone can undo that with START.", phone),
 		}
 	}
 	return refuseStore(err)

@@ -32,6 +32,13 @@ type Config struct {
 	NobodyReply string
 	// Policy is who may text whom.
 	Policy Policy
+	// Keywords are the words of STOP, START and HELP. Nil: [addressing.DefaultKeywords].
+	Keywords addressing.Keywords
+	// HelpReply answers HELP. Default: a sentence in English.
+	HelpReply string
+	// Prefix says who writes in the first SMS of a conversation over a shared Number;
+	// {name} is the person's name. Default "From {name}: ".
+	Prefix string
 	// Networks are the messengers by network. A nil Messenger marks a network whose
 	// users read the log by themselves.
 	Networks map[string]Messenger
@@ -94,6 +101,11 @@ func New(cfg Config, ports Ports) (*Hub, error) {
 	cfg.MaxSegments = cmp.Or(cfg.MaxSegments, 10)
 	cfg.PartsWait = cmp.Or(cfg.PartsWait, 10*time.Minute)
 	cfg.NobodyReply = cmp.Or(cfg.NobodyReply, "Nobody has written to you from this number, so your message was not delivered.")
+	cfg.HelpReply = cmp.Or(cfg.HelpReply, "Answer to write to whom wrote to you. Send STOP to get no more messages, START to undo that.")
+	cfg.Prefix = cmp.Or(cfg.Prefix, "From {name}: ")
+	if cfg.Keywords == nil {
+		cfg.Keywords = addressing.DefaultKeywords()
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

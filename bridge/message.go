@@ -17,6 +17,8 @@ type MT struct {
 	Phone  addressing.MSISDN `json:"phone"`
 	Number addressing.Number `json:"number"`
 	Text   string            `json:"text"`
+	// Prefix goes before the text on the wire: who writes, on a shared Number.
+	Prefix string `json:"prefix,omitempty"`
 	// NetworkID is the sender's id of the message, which statuses refer to.
 	NetworkID string `json:"network_id,omitempty"`
 	// ReplyTo is the full address to which statuses go where that is narrower than

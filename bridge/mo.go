@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"time"
 
 	"smsbridge/addressing"
 )
@@ -43,16 +44,30 @@ func (h *Hub) DispatchMO(ctx context.Context, m MO) error {
 // deliver hands a whole text, which came in parts, to its owner.
 func (h *Hub) deliver(ctx context.Context, parts []MO, short Short, text string) error {
 	m := parts[0]
-	c, err := h.Book.Lookup(ctx, short.Phone, short.Number)
-	if errors.Is(err, addressing.ErrNobody) {
-		return h.nobody(ctx, parts, short)
-	}
-	if err != nil {
+	if done, err := h.keyword(ctx, m, short, text); done || err != nil {
 		return err
 	}
+	if done, err := h.answered(ctx, m, short, text); done || err != nil {
+		return err
+	}
+	a, err := h.Book.Answer(ctx, short.Phone, short.Number, text)
+	switch {
+	case errors.Is(err, addressing.ErrNobody):
+		return h.nobody(ctx, parts, short)
+	case err != nil:
+		return err
+	case len(a.Choices) > 0:
+		return h.ask(ctx, parts, short, text, a.Choices)
+	default:
+		return h.hand(ctx, m.ID, m.ReceivedAt, a.Conversation, a.Text)
+	}
+}
+
+// hand gives a text to the messenger of a conversation, and to its log.
+func (h *Hub) hand(ctx context.Context, id string, at time.Time, c addressing.Conversation, text string) error {
 	if h.pushes(c.Handle.Network()) {
 		err := h.Queue.PublishOUT(ctx, OUT{
-			V: version, ID: m.ID, Kind: OUTText, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: m.ReceivedAt, Text: text,
+			V: version, ID: id, Kind: OUTText, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text,
 		})
 		if err != nil {
 			return err
@@ -61,13 +76,13 @@ func (h *Hub) deliver(ctx context.Context, parts []MO, short Short, text string)
 		h.stats.deliveredMO()
 	}
 	return h.Archive.AppendLog(ctx, Entry{
-		V: version, ID: m.ID, Kind: EntryMO, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: m.ReceivedAt, Text: text,
+		V: version, ID: id, Kind: EntryMO, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text,
 	})
 }
 
 // nobody tells the phone that its text belongs to nobody, and keeps it as a dead letter.
 func (h *Hub) nobody(ctx context.Context, parts []MO, short Short) error {
-	if h.Book.InPool(short.Number) {
+	if h.Book.InPool(short.Number) || h.Book.Shared(short.Number) {
 		if err := h.answerNobody(ctx, parts[0], short); err != nil {
 			return err
 		}

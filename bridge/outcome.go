@@ -51,6 +51,7 @@ const (
 	ReasonNotPermitted Reason = "not_permitted" // this handle may not text this phone
 	ReasonTooManyOpen  Reason = "too_many_open" // this handle has as many conversations open as it may
 	ReasonNoNumber     Reason = "no_number"     // no Number is free for this conversation
+	ReasonStopped      Reason = "stopped"       // the phone has said STOP
 	ReasonIDReused     Reason = "id_reused"     // the same id came before with another text or recipient
 	ReasonQueueFull    Reason = "queue_full"    // try again later
 	ReasonUnavailable  Reason = "unavailable"   // the store cannot be reached; try again later
@@ -71,7 +72,7 @@ const (
 // Reasons lists the closed set, for metrics that start at zero.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonBadNumber, ReasonEmpty, ReasonTooLong, ReasonBadText, ReasonNotPermitted, ReasonTooManyOpen, ReasonNoNumber, ReasonIDReused,
+		ReasonBadNumber, ReasonEmpty, ReasonTooLong, ReasonBadText, ReasonNotPermitted, ReasonTooManyOpen, ReasonNoNumber, ReasonStopped, ReasonIDReused,
 		ReasonQueueFull, ReasonUnavailable, ReasonRejected, ReasonUndeliverable, ReasonExpired, ReasonUncertain,
 		ReasonUnroutable, ReasonUnreadable, ReasonInternal,
 	}

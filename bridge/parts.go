@@ -183,7 +183,7 @@ func (h *Hub) end(ctx context.Context, key string, a *assembly, rev uint64) (uin
 }
 
 // RunParts delivers long messages whose missing segments have not come in time,
-// saying what is missing. It blocks until ctx ends. Of several instances one runs it.
+// saying what is missing, and ends questions that no phone answered. It blocks until ctx ends. Of several instances one runs it.
 func (h *Hub) RunParts(ctx context.Context) error {
 	every := time.NewTicker(min(h.cfg.PartsWait, time.Minute))
 	defer every.Stop()
@@ -201,17 +201,24 @@ func (h *Hub) RunParts(ctx context.Context) error {
 
 // releaseParts gives up each long message that is due. One that fails hides no other.
 func (h *Hub) releaseParts(ctx context.Context) error {
-	var due []string
+	var due, unanswered []string
 	err := h.Parts.RangeParts(ctx, func(key string, value []byte, _ uint64) bool {
 		var a assembly
 		if strings.HasPrefix(key, assemblyPrefix) && json.Unmarshal(value, &a) == nil && h.isDue(a) {
 			due = append(due, key)
+		}
+		var q question
+		if strings.HasPrefix(key, questionPrefix) && json.Unmarshal(value, &q) == nil && h.isUnanswered(q) {
+			unanswered = append(unanswered, key)
 		}
 		return true
 	})
 	errs := []error{err}
 	for _, key := range due {
 		errs = append(errs, h.release(ctx, key))
+	}
+	for _, key := range unanswered {
+		errs = append(errs, h.endQuestion(ctx, key))
 	}
 	return errors.Join(errs...)
 }

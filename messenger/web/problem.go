@@ -56,6 +56,7 @@ var kinds = map[reason]kind{
 	bridge.ReasonBadText:      {status: http.StatusUnprocessableEntity, title: "The text cannot be sent"},
 	bridge.ReasonIDReused:     {status: http.StatusUnprocessableEntity, title: "The Idempotency-Key was used for another message"},
 	bridge.ReasonNotPermitted: {status: http.StatusForbidden, title: "You may not text this phone"},
+	bridge.ReasonStopped:      {status: http.StatusForbidden, title: "The phone wants no messages"},
 	bridge.ReasonTooManyOpen:  {status: http.StatusForbidden, title: "Too many conversations are open"},
 	bridge.ReasonNoNumber:     {status: http.StatusConflict, title: "No number is free for this conversation"},
 	bridge.ReasonQueueFull:    {status: http.StatusServiceUnavailable, title: "The queue is full", after: time.Minute},

@@ -22,6 +22,7 @@ var troubles = map[bridge.Reason]trouble{
 	bridge.ReasonNotPermitted: {stanza.Auth, stanza.Forbidden},
 	bridge.ReasonTooManyOpen:  {stanza.Cancel, stanza.PolicyViolation},
 	bridge.ReasonNoNumber:     {stanza.Cancel, stanza.NotAllowed},
+	bridge.ReasonStopped:      {stanza.Cancel, stanza.NotAllowed},
 	bridge.ReasonIDReused:     {stanza.Cancel, stanza.Conflict},
 	bridge.ReasonQueueFull:    {stanza.Wait, stanza.ResourceConstraint},
 	bridge.ReasonUnavailable:  {stanza.Wait, stanza.InternalServerError},
