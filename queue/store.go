@@ -78,6 +78,16 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := newStore(cfg)
+	if err := s.open(ctx); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// newStore makes a store that is not open.
+func newStore(cfg Config) *Store {
 	s := &Store{
 		cfg:      cfg,
 		log:      cfg.Logger,
@@ -94,14 +104,36 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.fill = fill{limit: uint64(cfg.SentMaxMsgs), count: s.countSent}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.link.init()
-	if err := s.open(ctx); err != nil {
-		_ = s.Close()
-		return nil, err
-	}
-	return s, nil
+	return s
 }
 
 func (s *Store) open(ctx context.Context) error {
+	if err := s.openServer(ctx); err != nil {
+		return err
+	}
+	era := s.commit.Era()
+	if err := s.layOut(ctx); err != nil {
+		return err
+	}
+	if s.server == nil {
+		stream, err := s.js.Stream(ctx, "KV_"+bucketLeases)
+		if err != nil {
+			return fmt.Errorf("queue: bucket %s: %w", bucketLeases, err)
+		}
+		s.keeper = newKeeper(s, s.shared, stream)
+	}
+	// The streams that were just made must be there after a power cut as well.
+	if err := s.commit.Wait(ctx, era); err != nil {
+		return err
+	}
+	if s.server != nil {
+		s.server.run(s.ctx)
+	}
+	return nil
+}
+
+// openServer starts the embedded server or waits for the external one.
+func (s *Store) openServer(ctx context.Context) error {
 	if s.cfg.URL == "" {
 		server, err := newInner(s.cfg)
 		if err != nil {
@@ -120,24 +152,6 @@ func (s *Store) open(ctx context.Context) error {
 		return fmt.Errorf("queue: JetStream: %w", err)
 	}
 	s.js = js
-	era := s.commit.Era()
-	if err := s.layOut(ctx); err != nil {
-		return err
-	}
-	if s.server == nil {
-		stream, err := js.Stream(ctx, "KV_"+bucketLeases)
-		if err != nil {
-			return fmt.Errorf("queue: bucket %s: %w", bucketLeases, err)
-		}
-		s.keeper = newKeeper(s, s.shared, stream)
-	}
-	// The streams that were just made must be there after a power cut as well.
-	if err := s.commit.Wait(ctx, era); err != nil {
-		return err
-	}
-	if s.server != nil {
-		s.server.run(s.ctx)
-	}
 	return nil
 }
 

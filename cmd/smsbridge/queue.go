@@ -17,6 +17,8 @@ type QueueCmd struct {
 	Requeue QueueRequeueCmd `cmd:"" help:"Try the messages of dead letters again, each as a new message; their senders are told."`
 	Drop    QueueDropCmd    `cmd:"" help:"Give the messages of dead letters up for good."`
 	Audit   QueueAuditCmd   `cmd:"" help:"What operators did with dead letters."`
+	Export  QueueExportCmd  `cmd:"" help:"Write all that the queue of a stopped daemon holds to a file."`
+	Import  QueueImportCmd  `cmd:"" help:"Fill an empty queue with what export wrote."`
 }
 
 // QueueLsCmd is `smsbridge queue ls`.
