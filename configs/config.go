@@ -91,7 +91,14 @@ type Numbers struct {
 	Region    string // ISO 3166-1, upper case; empty: national spellings are refused
 	Dedicated []Dedicated
 	Pool      []addressing.Number
-	Inbox     addressing.Handle // who gets a first contact over a pool Number; zero: nobody
+	Shared    []addressing.Number
+	Inbox     addressing.Handle // who gets a first contact over a pool or shared Number; zero: nobody
+	// Inboxes are those of single Numbers; the zero Handle: nobody.
+	Inboxes map[addressing.Number]addressing.Handle
+	// Prefix says who writes on a shared Number, with {name}; empty: default.
+	Prefix             string
+	ReleaseAfter, Rest time.Duration       // 2 d and 1 h to 10 years; 0: default
+	Keywords           addressing.Keywords // nil: default
 }
 
 // Dedicated is a Number that belongs to one handle.
@@ -112,6 +119,7 @@ type MT struct {
 type MO struct {
 	PartsWait   time.Duration // 10 s to 24 h; 0: default
 	NobodyReply string        // empty: default
+	HelpReply   string        // answers HELP; empty: default
 }
 
 // Bind is which way a link carries messages.

@@ -91,6 +91,8 @@ func TestFull(t *testing.T) {
 		}
 		return p
 	}
+	keywords := addressing.DefaultKeywords()
+	keywords[addressing.KeywordStop] = append(keywords[addressing.KeywordStop], "halt")
 	want := &configs.Config{
 		DataDir: "testdata/data", DrainTimeout: 30 * time.Second,
 		Log: configs.Log{Level: zerolog.DebugLevel, Console: true},
@@ -106,7 +108,10 @@ func TestFull(t *testing.T) {
 				{Number: number("Acme"), Handle: handle("web:ann")},
 				{Number: number("36180;phone-context=+33"), Handle: handle("xmpp:help@corp.example")},
 			},
-			Pool: []addressing.Number{number("+33700000001"), number("+33700000002")},
+			Pool:   []addressing.Number{number("+33700000001"), number("+33700000002")},
+			Shared: []addressing.Number{number("+33700000010")}, Prefix: "{name} writes: ",
+			Inboxes:      map[addressing.Number]addressing.Handle{number("+33700000010"): {}},
+			ReleaseAfter: 30 * 24 * time.Hour, Rest: 7 * 24 * time.Hour, Keywords: keywords,
 		},
 		Policy: bridge.Policy{
 			Numbers: addressing.Rules{Valid: true, Premium: true},
@@ -117,7 +122,7 @@ func TestFull(t *testing.T) {
 			Conversations: 20, OpenFor: 7 * 24 * time.Hour,
 		},
 		MT: configs.MT{Validity: 36 * time.Hour, MaxSegments: 6, ResendUnknown: true},
-		MO: configs.MO{PartsWait: 5 * time.Minute, NobodyReply: "Wrong number."},
+		MO: configs.MO{PartsWait: 5 * time.Minute, NobodyReply: "Wrong number.", HelpReply: "Ask us."},
 		SMSCs: []configs.SMSC{{
 			Name: "one", Account: "operator", Address: "127.0.0.1:2775", Bind: configs.BindTransmitter, SystemID: "12345",
 			AddressRange: "^33", Version: configs.Version50, Binds: 4, BindAddress: netip.MustParseAddr("::1"),

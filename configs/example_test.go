@@ -68,7 +68,7 @@ unheard_of: 1
 log: {unheard_of: 1}
 ops: {unheard_of: 1}
 queue: {unheard_of: 1, max_bytes: {unheard_of: 1}, keep: {unheard_of: 1}}
-numbers: {unheard_of: 1, dedicated: [{unheard_of: 1}]}
+numbers: {unheard_of: 1, dedicated: [{unheard_of: 1}], first_contact: [{unheard_of: 1}], keywords: {unheard_of: 1}}
 policy: {unheard_of: 1, rules: [{unheard_of: 1}]}
 mt: {unheard_of: 1}
 mo: {unheard_of: 1}
@@ -92,8 +92,8 @@ web: {unheard_of: 1, users: [{unheard_of: 1}], tokens: [{unheard_of: 1}]}
 			}
 		}
 	}
-	if found != 22 {
-		t.Errorf("%d sections listed their settings, want 22", found)
+	if found != 24 {
+		t.Errorf("%d sections listed their settings, want 24", found)
 	}
 }
 

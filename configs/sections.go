@@ -141,8 +141,9 @@ func (f *file) readNumbers(s *section) {
 		}
 	}
 	n.Inbox = read(s, "inbox", f.servedHandle(s.get("inbox")), addressing.Handle{})
-	if dedicatedOK && poolOK && len(dedicated)+len(pool) == 0 {
-		s.problemf("has no number, so that nobody could write: add pool or dedicated")
+	f.readSharing(s, seen)
+	if dedicatedOK && poolOK && len(dedicated)+len(pool) == 0 && !s.get("shared").given() {
+		s.problemf("has no number, so that nobody could write: add pool, dedicated or shared")
 	}
 }
 
@@ -154,7 +155,7 @@ func (f *file) ownNumber(v value, seen map[addressing.Number]string) parserOf[ad
 			return n, err
 		}
 		if first, twice := seen[n]; twice {
-			return n, fmt.Errorf("%s stands twice, first at %s: a number is dedicated to one handle or in the pool, once", n, first)
+			return n, fmt.Errorf("%s stands twice, first at %s: a number is dedicated to one handle, in the pool or shared, once", n, first)
 		}
 		seen[n] = v.path
 		if n.Kind() == addressing.ShortCode {
@@ -224,6 +225,7 @@ func (f *file) readMO(s *section) {
 	m := &f.cfg.MO
 	m.PartsWait = read(s, "parts_wait", duration(10*time.Second, day), 0)
 	m.NobodyReply = read(s, "nobody_reply", anyText, "")
+	m.HelpReply = read(s, "help_reply", anyText, "")
 }
 
 var countryPattern = regexp.MustCompile(`^\+?([1-9][0-9]{0,2})$`)

@@ -46,7 +46,11 @@ func queueConfig(cfg *configs.Config, log zerolog.Logger) queue.Config {
 }
 
 func bookConfig(cfg *configs.Config) addressing.Config {
-	c := addressing.Config{Pool: cfg.Numbers.Pool, Inbox: cfg.Numbers.Inbox, Dedicated: make(map[addressing.Number]addressing.Handle)}
+	n := cfg.Numbers
+	c := addressing.Config{
+		Pool: n.Pool, Shared: n.Shared, Inbox: n.Inbox, Inboxes: n.Inboxes, ReleaseAfter: n.ReleaseAfter, Rest: n.Rest,
+		Dedicated: make(map[addressing.Number]addressing.Handle),
+	}
 	for _, d := range cfg.Numbers.Dedicated {
 		c.Dedicated[d.Number] = d.Handle
 	}
@@ -56,7 +60,8 @@ func bookConfig(cfg *configs.Config) addressing.Config {
 func hubConfig(cfg *configs.Config, log zerolog.Logger, networks map[string]bridge.Messenger) bridge.Config {
 	return bridge.Config{
 		Region: cfg.Numbers.Region, Validity: cfg.MT.Validity, MaxSegments: cfg.MT.MaxSegments, ResendUnknown: cfg.MT.ResendUnknown,
-		PartsWait: cfg.MO.PartsWait, NobodyReply: cfg.MO.NobodyReply, Policy: cfg.Policy, Networks: networks, Logger: room(log, "bridge"),
+		PartsWait: cfg.MO.PartsWait, NobodyReply: cfg.MO.NobodyReply, HelpReply: cfg.MO.HelpReply,
+		Prefix: cfg.Numbers.Prefix, Keywords: cfg.Numbers.Keywords, Policy: cfg.Policy, Networks: networks, Logger: room(log, "bridge"),
 	}
 }
 
