@@ -41,6 +41,9 @@ type MO struct {
 	Sequence   uint32    `json:"sequence"` // its sequence_number there
 	Command    string    `json:"command"`  // deliver_sm or data_sm
 	ReceivedAt time.Time `json:"received_at"`
+	// Bound and Received are the same moments by a clock that nobody sets; they may be unset.
+	Bound    Uptime `json:"bound,omitzero"`
+	Received Uptime `json:"received,omitzero"`
 
 	Source      Address `json:"source"`
 	Destination Address `json:"destination"`
@@ -53,6 +56,13 @@ type MO struct {
 	TLVs        []TLV   `json:"tlvs,omitempty"`
 	// Requeued says that an operator put it back: it is no repeat of what it was.
 	Requeued bool `json:"requeued,omitempty"`
+}
+
+// Uptime is a moment by a machine's clock since it was switched on, which goes on while
+// somebody sets the time of day. Uptimes are comparable within one Boot.
+type Uptime struct {
+	Boot  string        `json:"boot"`  // names the machine and its start; empty: not known
+	Since time.Duration `json:"since"` // since then, in nanoseconds
 }
 
 // Address is an address field of a PDU as it came: type of number, numbering plan

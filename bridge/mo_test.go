@@ -54,6 +54,12 @@ func TestAnswerGoesToItsOwner(t *testing.T) {
 }
 
 // What an SMSC, the queue and people repeat: a message again is seen once, words again are kept.
+// up says when m came by a clock that nobody sets.
+func up(m bridge.MO, bound, received time.Duration) bridge.MO {
+	m.Bound, m.Received = bridge.Uptime{Boot: "b", Since: bound}, bridge.Uptime{Boot: "b", Since: received}
+	return m
+}
+
 func TestRepeatsAndPeopleWhoRepeat(t *testing.T) {
 	tests := []struct {
 		name string
@@ -129,6 +135,18 @@ func TestRepeatsAndPeopleWhoRepeat(t *testing.T) {
 				}
 			}
 		}, []string{"ok"}},
+		{"the SMSC sends it again after somebody set the clock forward", func(r *rig) {
+			first := r.text(r.bind("s"), phone, number, "ok")
+			r.clock.pass(40 * time.Minute)
+			again := r.text(r.bind("t"), phone, number, "ok")
+			r.dispatched(up(first, time.Second, 10*time.Second), up(again, 19*time.Second, 20*time.Second))
+		}, []string{"ok"}},
+		{"the person says it again, before somebody set the clock back and after", func(r *rig) {
+			first := r.text(r.bind("s"), phone, number, "ok")
+			r.clock.pass(time.Second)
+			again := r.text(r.bind("t"), phone, number, "ok")
+			r.dispatched(up(first, time.Second, 10*time.Second), up(again, 19*time.Minute, 20*time.Minute))
+		}, []string{"ok", "ok"}},
 		{"the queue hands the first of two equal ones out again, after a restart", func(r *rig) {
 			s := r.bind("s")
 			first := r.text(s, phone, number, "ok")

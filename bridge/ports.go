@@ -68,7 +68,7 @@ type Parts interface {
 	RangeParts(ctx context.Context, fn func(key string, value []byte, rev uint64) bool) error
 }
 
-// Marks remember for an hour what was dealt with: MO messages, by what they say, so
+// Marks remember for an hour or longer what was dealt with: MO messages, by what they say, so
 // that one which the SMSC or the queue repeats is seen once. What the caller stored before
 // is on disk before a mark is set.
 type Marks interface {

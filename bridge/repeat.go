@@ -28,6 +28,24 @@ type sighting struct {
 	Session    string    `json:"session"`
 	Sequence   uint32    `json:"sequence"`
 	ReceivedAt time.Time `json:"received_at"`
+	Received   Uptime    `json:"received,omitzero"`
+}
+
+func (s sighting) received() moment { return moment{s.ReceivedAt, s.Received} }
+
+// moment is a time of day, and where it is known the same by a clock that nobody sets.
+type moment struct {
+	at time.Time
+	up Uptime
+}
+
+// after is how long a was after b. The time of day decides only where a restart of the
+// machine, or another machine, lies between: somebody may have set it since.
+func (a moment) after(b moment) time.Duration {
+	if a.up.Boot != "" && a.up.Boot == b.up.Boot {
+		return a.up.Since - b.up.Since
+	}
+	return a.at.Sub(b.at)
 }
 
 // maxSightings bounds a mark: who says the same more often is remembered by the last.
@@ -85,7 +103,8 @@ func (k *mark) repeats(m MO) (i int, again bool) {
 	})
 	if i < 0 && !m.Requeued {
 		i = slices.IndexFunc(k.Seen, func(s sighting) bool {
-			away, since := m.BoundAt.Sub(s.ReceivedAt), m.ReceivedAt.Sub(m.BoundAt)
+			bound, received := moment{m.BoundAt, m.Bound}, moment{m.ReceivedAt, m.Received}
+			away, since := bound.after(s.received()), received.after(bound)
 			return s.Session != m.Session && away > 0 && away < repeatWithin && since < repeatWithin
 		})
 	}
@@ -100,7 +119,8 @@ func (h *Hub) repeats(ctx context.Context, k *mark, m MO) (i int, again bool, er
 		return i, again, nil
 	}
 	i = slices.IndexFunc(k.Seen, func(s sighting) bool {
-		return s.Session != m.Session && m.ReceivedAt.Sub(s.ReceivedAt) < repeatWithin && h.Sessions.Fell(ctx, s.Session)
+		ago := moment{m.ReceivedAt, m.Received}.after(s.received())
+		return s.Session != m.Session && ago < repeatWithin && h.Sessions.Fell(ctx, s.Session)
 	})
 	return i, i >= 0, ctx.Err()
 }
@@ -117,11 +137,13 @@ func (k *mark) moved(i int, m MO) {
 	}
 	s.Again = append(s.Again, m.ID)
 	s.Again = s.Again[max(0, len(s.Again)-maxSightings):]
-	s.Session, s.Sequence, s.ReceivedAt = m.Session, m.Sequence, m.ReceivedAt
+	s.Session, s.Sequence, s.ReceivedAt, s.Received = m.Session, m.Sequence, m.ReceivedAt, m.Received
 }
 
 func (k *mark) add(m MO) {
-	k.Seen = append(k.Seen, sighting{ID: m.ID, Session: m.Session, Sequence: m.Sequence, ReceivedAt: m.ReceivedAt})
+	k.Seen = append(k.Seen, sighting{
+		ID: m.ID, Session: m.Session, Sequence: m.Sequence, ReceivedAt: m.ReceivedAt, Received: m.Received,
+	})
 	k.Seen = k.Seen[max(0, len(k.Seen)-maxSightings):]
 }
 

@@ -96,7 +96,8 @@ type Config struct {
 	DeadFor time.Duration
 	// PartsFor is how long the records of bridge.Parts are kept. Default 24 hours.
 	PartsFor time.Duration
-	// MarksFor is how long the marks of bridge.Marks are kept. Default 1 hour.
+	// MarksFor is how long the marks of bridge.Marks are kept, by the time of day: twice the hour
+	// that they are good for, should somebody set the clock meanwhile. Default 2 hours.
 	MarksFor time.Duration
 	// DuplicateWindow is how long a queue knows the ids that it holds. A convenience: what must
 	// hold is in the journal. Default 2 minutes.
@@ -124,7 +125,7 @@ func (c Config) withDefaults() (Config, error) {
 		{&c.LogFor, 90 * 24 * time.Hour},
 		{&c.DeadFor, 90 * 24 * time.Hour},
 		{&c.PartsFor, 24 * time.Hour},
-		{&c.MarksFor, time.Hour},
+		{&c.MarksFor, 2 * time.Hour},
 		{&c.DuplicateWindow, 2 * time.Minute},
 	} {
 		if *d.value == 0 {

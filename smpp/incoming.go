@@ -92,11 +92,13 @@ func (in *incoming) store(ctx context.Context, p *PDU) *PDU {
 }
 
 func (in *incoming) mo(p *PDU) bridge.MO {
+	bound, now := in.boundAt(), time.Now().UTC()
+	received := uptime()
 	return bridge.MO{
 		V: moVersion, ID: ulid.Make().String(),
 		Account: in.link.cfg.Account, Link: in.link.cfg.Name,
-		Session: in.session, BoundAt: in.boundAt(), Sequence: p.Sequence,
-		Command: p.Command.String(), ReceivedAt: time.Now().UTC(),
+		Session: in.session, BoundAt: bound, Sequence: p.Sequence,
+		Command: p.Command.String(), ReceivedAt: now, Bound: before(received, now.Sub(bound)), Received: received,
 		Source: p.Short.Source, Destination: p.Short.Destination,
 		ServiceType: p.Short.ServiceType, ESMClass: p.Short.ESMClass, ProtocolID: p.Short.ProtocolID,
 		Priority: p.Short.Priority, DataCoding: p.Short.DataCoding, Body: p.Short.Body, TLVs: p.Short.TLVs,

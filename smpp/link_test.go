@@ -117,7 +117,7 @@ func TestLinkStoresBeforeItAnswers(t *testing.T) {
 	p.send(asked.Answer(smpp.StatusOK))
 	waitStatus(t, link, smpp.LinkBound)
 	if first.ID == "" || first.Session == "" || first.Account != "acme-account" || first.Link != "one" || first.Command != "deliver_sm" ||
-		first.Sequence != 0xF0000001 || string(first.Body) != "hello" || len(first.TLVs) != 1 || first.BoundAt.IsZero() || first.Source.Addr != "33612345678" {
+		first.Sequence != 0xF0000001 || string(first.Body) != "hello" || len(first.TLVs) != 1 || first.BoundAt.IsZero() || first.Received.Since < first.Bound.Since || first.Bound.Since <= 0 || first.Source.Addr != "33612345678" {
 		t.Errorf("stored %+v", first)
 	}
 
