@@ -11,10 +11,11 @@
 // Each has a Parse function, a String that Parse reads back, and text marshalling.
 //
 // The [Book] answers the two questions of the bridge. [Book.Assign] finds or makes
-// the [Conversation] over which a handle reaches a phone; [Book.Lookup] tells whose
+// the [Conversation] over which a handle reaches a phone; [Book.Answer] tells whose
 // a reply is. Both read the same [Record], one for each phone, kept in a [Store]
-// with compare-and-set: whatever Assign promised, Lookup finds, and no two handles
-// share a pair of phone and Number.
+// with compare-and-set: whatever Assign promised, Answer finds, and no two handles
+// share a pair of phone and Number unless the Number is a shared one. [Book.Stop]
+// keeps in the same record who must not write to the phone any more.
 //
 // This room is the leaf of the house: it imports no other room.
 package addressing
