@@ -30,12 +30,12 @@ var left = []string{"KV_" + bucketLeases}
 // daemon may be at work on the store: that of an embedded server is locked meanwhile, and an
 // external one with workers is refused. The store is not changed. It blocks until all is
 // written or ctx ends.
-func Export(ctx context.Context, cfg Config, w io.Writer) (Moved, error) {
+func Export(ctx context.Context, cfg Config, w io.Writer) (moved Moved, err error) {
 	s, err := openIdle(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	streams, err := s.ours(ctx)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,6 @@ func Export(ctx context.Context, cfg Config, w io.Writer) (Moved, error) {
 	if err := out.json(frameHead, exportHead{Version: exportVersion, Layout: layout, At: time.Now().UTC()}); err != nil {
 		return nil, err
 	}
-	var moved Moved
 	for _, info := range streams {
 		if err := s.exportStream(ctx, info.Config.Name, out); err != nil {
 			return nil, fmt.Errorf("queue: export %s: %w", info.Config.Name, err)
@@ -61,7 +60,7 @@ func Export(ctx context.Context, cfg Config, w io.Writer) (Moved, error) {
 // r is checked first. A store that holds messages is refused, unless replace says that
 // all that the bridge has there may go. After an error nothing of r is in the store, or the error says what is. It
 // blocks until all is stored or ctx ends; no daemon may be at work on the store.
-func Import(ctx context.Context, cfg Config, r io.ReadSeeker, replace bool) (Moved, error) {
+func Import(ctx context.Context, cfg Config, r io.ReadSeeker, replace bool) (moved Moved, err error) {
 	if err := checkExport(r); err != nil {
 		return nil, err
 	}
@@ -72,12 +71,12 @@ func Import(ctx context.Context, cfg Config, r io.ReadSeeker, replace bool) (Mov
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	era := s.commit.Era()
 	if err := s.clear(ctx, replace); err != nil {
 		return nil, err
 	}
-	moved, err := s.importAll(ctx, r)
+	moved, err = s.importAll(ctx, r)
 	if err != nil {
 		return nil, errors.Join(err, s.takeBack(moved))
 	}

@@ -62,7 +62,7 @@ func (c *QueueImportCmd) Run(ctx context.Context, std *stdio) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	moved, err := queue.Import(ctx, cfg, f, c.Replace)
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func writeWhole(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // unless it was renamed
+	defer func() { _ = os.Remove(f.Name()) }() // unless it was renamed
 	err = write(f)
 	if err == nil {
 		err = f.Sync()
@@ -119,6 +119,6 @@ func writeWhole(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	return dir.Sync()
 }

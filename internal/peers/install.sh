@@ -1,12 +1,12 @@
 #!/bin/bash
-# Installs what the peer tests need, on Debian 12: run it as root, or with sudo at hand.
+# Installs what the peer tests, and those that cut a disk's power, need, on Debian 12: run it as root, or with sudo at hand.
 # What is there already is left alone, so that it is quick the second time.
 # The tests start programs of their own on free ports. What Debian would start as a
 # service when it installs it neither starts now nor with the machine.
 set -eu -o pipefail
 cd "$(dirname "$0")"
 
-packages=(prosody lua-sec lua-dbi-sqlite3 kannel python3-slixmpp tmux tshark chromium nodejs npm)
+packages=(prosody lua-sec lua-dbi-sqlite3 kannel python3-slixmpp tmux tshark chromium nodejs npm e2fsprogs xfsprogs btrfs-progs)
 # A command of the same name from elsewhere does as well.
 have() {
   case $1 in
