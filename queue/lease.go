@@ -67,18 +67,23 @@ func (t *tenure) err() error {
 type heldContext struct {
 	context.Context
 	tenure *tenure
+	over   atomic.Bool // Err has said so
 }
 
 type tenureKey struct{}
 
-func (c heldContext) Err() error {
-	if err := c.Context.Err(); err != nil {
-		return err
+func (c *heldContext) Err() error {
+	err := c.Context.Err()
+	if err == nil {
+		err = c.tenure.err()
 	}
-	return c.tenure.err()
+	if err != nil {
+		c.over.Store(true)
+	}
+	return err
 }
 
-func (c heldContext) Value(key any) any {
+func (c *heldContext) Value(key any) any {
 	if key == (tenureKey{}) {
 		return c.tenure
 	}
@@ -107,12 +112,14 @@ func (k *keeper) hold(ctx context.Context, name string, work func(context.Contex
 		}
 		inner, cancel := context.WithCancelCause(ctx)
 		stop := context.AfterFunc(t.ctx, func() { cancel(bridge.ErrTakenOver) })
-		work(heldContext{inner, t})
+		held := &heldContext{Context: inner, tenure: t}
+		work(held)
+		// What was told that its time is over, if only by the clock, has not ended by itself.
+		itself := held.Err() == nil && !held.over.Load()
 		stop()
 		cancel(nil)
-		over := t.ctx.Err() == nil
 		k.leave(name)
-		if over || ctx.Err() != nil {
+		if itself || ctx.Err() != nil {
 			return
 		}
 	}
@@ -123,16 +130,20 @@ func (k *keeper) enter(ctx context.Context, name string) *tenure {
 	for {
 		k.mu.Lock()
 		l := k.lease(name)
-		if l.tenure != nil && l.tenure.ctx.Err() == nil {
-			l.active++
-			t := l.tenure
-			k.mu.Unlock()
-			return t
+		t, changed := l.tenure, l.changed
+		var renewed <-chan time.Time
+		if t != nil && t.ctx.Err() == nil {
+			if t.err() == nil {
+				l.active++
+				k.mu.Unlock()
+				return t
+			}
+			renewed = time.After(k.ttl / beatsPerLease / 4) // it is being renewed, or lost
 		}
-		changed := l.changed
 		k.mu.Unlock()
 		select {
 		case <-changed:
+		case <-renewed:
 		case <-ctx.Done():
 			return nil
 		}

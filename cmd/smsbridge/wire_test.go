@@ -8,6 +8,7 @@ import (
 
 	"smsbridge/configs"
 	"smsbridge/ops"
+	"smsbridge/queue"
 	"smsbridge/smpp"
 )
 
@@ -31,7 +32,12 @@ web:
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.DataDir = t.TempDir()
 	d := &app{cfg: cfg, log: zerolog.Nop()}
+	if d.store, err = queue.Open(t.Context(), queueConfig(cfg, d.log)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.store.Close() })
 	links, err := d.newLinks()
 	if err != nil {
 		t.Fatal(err)
