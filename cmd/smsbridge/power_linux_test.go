@@ -73,7 +73,7 @@ func newPowerRun(t *testing.T, fs disk.FileSystem, durability string, seed uint6
 	r.people = all
 	r.s = startSMSC(t, smsc.Config{
 		Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond, RetryMin: 10 * time.Millisecond, RetryMax: 50 * time.Millisecond,
-		MaxMessages: 1_000_000,
+		MaxMessages: 1_000_000, MaxText: 64 << 20,
 	})
 	r.config = fmt.Sprintf(powerConfig, filepath.Join(r.m.Dir, "data"), durability, r.s.Addr(), demoUsers["ann"], hashes["ann"], hashes["bob"])
 	for i, who := range all {

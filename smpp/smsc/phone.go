@@ -56,8 +56,6 @@ type Phone struct {
 
 // What bounds the memory of one phone, besides the number of its messages.
 const (
-	// maxText is how many octets of text are kept.
-	maxText = 64 << 10
 	// maxParts is how many segments wait for the rest of their message, of which there
 	// may be all. Beyond it the oldest message is shown with what has come.
 	maxParts = smpp.MaxSegments + 45
@@ -85,17 +83,17 @@ type long struct {
 
 // phones holds all phones, the last used in front, and forgets the longest unused.
 type phones struct {
-	maxPhones, maxMessages int
-	changed                func(Message) // called with the lock, in order; must not block
+	maxPhones, maxMessages, maxText int
+	changed                         func(Message) // called with the lock, in order; must not block
 
 	mu     sync.Mutex
 	byName map[addressing.MSISDN]*phone
 	order  *list.List
 }
 
-func newPhones(maxPhones, maxMessages int, changed func(Message)) *phones {
+func newPhones(maxPhones, maxMessages, maxText int, changed func(Message)) *phones {
 	return &phones{
-		maxPhones: maxPhones, maxMessages: maxMessages, changed: changed,
+		maxPhones: maxPhones, maxMessages: maxMessages, maxText: maxText, changed: changed,
 		byName: make(map[addressing.MSISDN]*phone), order: list.New(),
 	}
 }
@@ -226,7 +224,7 @@ func (ps *phones) keep(p *phone, m Message) {
 // trim drops the oldest messages beyond the limits, but never the last.
 func (ps *phones) trim(p *phone) {
 	drop := 0
-	for left := len(p.messages); left > 1 && (left > ps.maxMessages || p.text > maxText); left-- {
+	for left := len(p.messages); left > 1 && (left > ps.maxMessages || p.text > ps.maxText); left-- {
 		p.text -= len(p.messages[drop].Text)
 		drop++
 	}

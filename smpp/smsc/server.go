@@ -35,6 +35,9 @@ type Config struct {
 	// MaxPhones and MaxMessages bound the memory: the phones that are kept, and the
 	// messages of each; 0 means 2000 and 100. The longest unused phone is forgotten.
 	MaxPhones, MaxMessages int
+	// MaxText bounds the texts of each phone in octets, the oldest of which are forgotten; 0
+	// means 64 KiB.
+	MaxText int
 	// MaxPending is how many deliver_sm may wait for a client; 0 means 100,000. Beyond
 	// it a submit is answered with ESME_RMSGQFUL.
 	MaxPending int
@@ -64,6 +67,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.RetryMax, 5*time.Second)
 	orDefault(&c.MaxPhones, 2000)
 	orDefault(&c.MaxMessages, 100)
+	orDefault(&c.MaxText, 64<<10)
 	orDefault(&c.MaxPending, 100_000)
 	return c
 }
@@ -106,7 +110,7 @@ func New(cfg Config) (*Server, error) {
 		magic: newMagic(cfg.BusyFor), faults: newFaults(), binds: newBinds(), events: newEvents(),
 		dirty: make(chan struct{}, 1), sessions: make(map[*smpp.Session]struct{}),
 	}
-	s.phones = newPhones(cfg.MaxPhones, cfg.MaxMessages, s.events.publish)
+	s.phones = newPhones(cfg.MaxPhones, cfg.MaxMessages, cfg.MaxText, s.events.publish)
 	s.outbox = &outbox{
 		binds: s.binds, max: cfg.MaxPending, minPause: cfg.RetryMin, maxPause: cfg.RetryMax, observe: cfg.Observe, log: cfg.Logger,
 		lanes: make(map[string][]*item),
