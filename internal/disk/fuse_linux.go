@@ -67,7 +67,7 @@ func mountFUSE(d *Disk, dir string) (*fuse, error) {
 
 // serve answers one request after the other until the file system is unmounted.
 func (f *fuse) serve() {
-	defer unix.Close(f.fd)
+	defer func() { _ = unix.Close(f.fd) }()
 	request := make([]byte, maxWrite+4096)
 	for {
 		n, err := unix.Read(f.fd, request)

@@ -80,7 +80,7 @@ func (m *Machine) images() (now, stable []byte, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("disk: memory: %w", err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	if err := unix.Ftruncate(fd, m.fs.Size); err != nil {
 		return nil, nil, fmt.Errorf("disk: memory: %w", err)
 	}
@@ -140,7 +140,7 @@ func attachLoop(file string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("disk: open %s: %w", file, err)
 	}
-	defer unix.Close(backing)
+	defer func() { _ = unix.Close(backing) }()
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("disk: %w", err)
