@@ -150,6 +150,10 @@ func (s *Store) ask(ctx context.Context, subject string, data []byte, v any) err
 	ctx, cancel := context.WithTimeout(ctx, chunkWithin)
 	defer cancel()
 	msg, err := s.nc.RequestWithContext(ctx, subject, data)
+	// Nobody got it: a cluster that has just started chooses its leader first.
+	for attempt := 0; errors.Is(err, nats.ErrNoResponders) && sleep(ctx, retryDelay(attempt, 50*time.Millisecond, time.Second)); attempt++ {
+		msg, err = s.nc.RequestWithContext(ctx, subject, data)
+	}
 	if err != nil {
 		return fmt.Errorf("the NATS server does not answer: %w", err)
 	}
