@@ -103,11 +103,7 @@ func (s *Store) RequeueDead(ctx context.Context, d bridge.Dead) error {
 	case d.OUT != nil:
 		err = s.PublishOUT(ctx, *d.OUT)
 	default:
-		err = s.writable()
-		if err == nil {
-			_, err = s.js.Publish(ctx, d.Subject, d.Raw, jetstream.WithMsgID(d.ID))
-			err = contractError(err)
-		}
+		_, err = s.putRaw(ctx, d.Subject, d.Raw, withID(d.ID))
 	}
 	if err != nil {
 		return fmt.Errorf("queue: dead letter %s: %w", d.ID, err)

@@ -42,13 +42,13 @@ func (s *Store) PutStory(ctx context.Context, st bridge.Story, rev uint64, durab
 		}
 	}
 	era := s.commit.Era()
-	opts := []jetstream.PublishOpt{jetstream.WithExpectLastSequencePerSubject(rev)}
+	opts := []header{withRevision(rev)}
 	kept := s.cfg.SentFor
 	if st.Told {
 		kept = keptFor(s.fill.now(ctx), s.fill.limit, s.cfg.SentFor)
 	}
 	if kept < s.cfg.SentFor {
-		opts = append(opts, jetstream.WithMsgTTL(kept))
+		opts = append(opts, withTTL(kept))
 	}
 	next, err := s.put(ctx, storySubject(st.ID), st, opts...)
 	if err != nil {

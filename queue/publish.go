@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"smsbridge/bridge"
@@ -44,11 +45,11 @@ func (s *Store) PublishOUT(ctx context.Context, m bridge.OUT) error {
 
 // AppendLog adds e to the log of its conversation. It does not wait for the disk.
 func (s *Store) AppendLog(ctx context.Context, e bridge.Entry) error {
-	var opts []jetstream.PublishOpt
+	var opts []header
 	if e.Kind == bridge.EntryMT && s.server == nil {
 		// The instance that accepts a message and the one that sends it may both write its
 		// line; a second one after its statuses would look as if it began again.
-		opts = append(opts, jetstream.WithMsgID("mt "+e.ID))
+		opts = append(opts, withID("mt "+e.ID))
 	}
 	_, err := s.put(ctx, logSubject(&e), e, opts...)
 	return err
@@ -70,7 +71,7 @@ func (s *Store) publish(ctx context.Context, stage, subject, id string, m any) e
 			return err
 		}
 	}
-	if _, err := s.put(ctx, subject, m, jetstream.WithMsgID(id)); err != nil {
+	if _, err := s.put(ctx, subject, m, withID(id)); err != nil {
 		return err
 	}
 	s.counters[stage].published.Add(1)
@@ -79,23 +80,33 @@ func (s *Store) publish(ctx context.Context, stage, subject, id string, m any) e
 
 // put stores v as JSON. Errors are those of the hub's contract: ErrFull, ErrConflict. What is
 // stored with a condition is in SENT.
-func (s *Store) put(ctx context.Context, subject string, v any, opts ...jetstream.PublishOpt) (uint64, error) {
-	if err := s.writable(); err != nil {
-		return 0, err
-	}
+func (s *Store) put(ctx context.Context, subject string, v any, opts ...header) (uint64, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return 0, fmt.Errorf("queue: encode for %s: %w", room(subject), err)
 	}
-	var ack *jetstream.PubAck
+	return s.putRaw(ctx, subject, data, opts...)
+}
+
+// putRaw is put for what is JSON already.
+func (s *Store) putRaw(ctx context.Context, subject string, data []byte, opts ...header) (uint64, error) {
+	if err := s.writable(); err != nil {
+		return 0, err
+	}
+	m := nats.NewMsg(subject)
+	m.Data = data
+	for _, set := range opts {
+		set(m.Header)
+	}
+	var seq uint64
 	again, err := s.patiently(ctx, func(ctx context.Context) (err error) {
-		ack, err = s.js.Publish(ctx, subject, data, opts...)
+		seq, err = s.publisher.publish(ctx, m)
 		return err
 	})
 	if err == nil {
-		return ack.Sequence, nil
+		return seq, nil
 	}
-	seq, err := s.mine(ctx, contractError(err), again, data, func(ctx context.Context) ([]byte, uint64, error) {
+	seq, err = s.mine(ctx, contractError(err), again, data, func(ctx context.Context) ([]byte, uint64, error) {
 		raw, err := s.streams[streamSent].GetLastMsgForSubject(ctx, subject)
 		if err != nil {
 			return nil, 0, err

@@ -83,10 +83,10 @@ func (e *embedded) start(log *serverLog) error {
 	return fmt.Errorf("it was not ready within %s", startWithin)
 }
 
-// forgetConsumers removes what the server noted of the lanes' consumers. Half of such a
-// note, which a power cut may leave, would keep the server from ever making that consumer
-// again (10012, "corrupt state file"). The notes are of no use: each lane makes its consumer
-// and begins at the start of the queue (fetch.go).
+// forgetConsumers removes what the server noted of the lanes' consumers for earlier versions,
+// which let it. Half of such a note, which a power cut may leave, would keep the server from
+// ever making that consumer again (10012, "corrupt state file"). The notes are of no use: each
+// lane makes its consumer and begins at the start of the queue (fetch.go).
 func forgetConsumers(dir string) error {
 	var errs []error
 	for _, name := range []string{stageMT, stageMO, stageOUT} {

@@ -29,15 +29,16 @@ var (
 // Store is the queue, the journal, the archive and the records. All methods may be called
 // concurrently. After Close they return an error.
 type Store struct {
-	cfg    Config
-	log    zerolog.Logger
-	id     string // of this process
-	server *inner // nil: the server is an external one
-	commit *committer
-	space  space
-	nc     *nats.Conn
-	js     jetstream.JetStream
-	lanes  int // in use; cfg.Lanes may have to wait
+	cfg       Config
+	log       zerolog.Logger
+	id        string // of this process
+	server    *inner // nil: the server is an external one
+	commit    *committer
+	space     space
+	nc        *nats.Conn
+	js        jetstream.JetStream
+	publisher *publisher
+	lanes     int // in use; cfg.Lanes may have to wait
 
 	stories *recent[bridge.Story]      // by message id
 	refs    *recent[bridge.SegmentRef] // by subject
@@ -152,7 +153,8 @@ func (s *Store) openServer(ctx context.Context) error {
 		return fmt.Errorf("queue: JetStream: %w", err)
 	}
 	s.js = js
-	return nil
+	s.publisher, err = newPublisher(s.nc)
+	return err
 }
 
 // Addr is where the embedded server listens for the nats command line tool; empty where

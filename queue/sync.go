@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // ErrClosed is what every method returns after Close.
@@ -114,6 +115,11 @@ func (c *committer) Err() error {
 	return c.failed
 }
 
+const (
+	crowd  = 8
+	gather = 3 * time.Millisecond
+)
+
 func (c *committer) loop() {
 	defer close(c.done)
 	for range c.kick {
@@ -125,11 +131,15 @@ func (c *committer) loop() {
 		if len(batch) == 0 {
 			continue
 		}
+		began := time.Now()
 		if err == nil {
 			err = c.commit()
 		}
 		for _, answer := range batch {
 			answer <- err
+		}
+		if len(batch) >= crowd {
+			time.Sleep(gather - time.Since(began))
 		}
 	}
 }

@@ -184,6 +184,9 @@ func (l *lane[M]) consumerConfig() jetstream.ConsumerConfig {
 		MaxDeliver:    -1, // attempts are the journal's
 		MaxAckPending: l.s.cfg.Held,
 		MaxWaiting:    16, // one request at a time; the rest is for those of a dead process
+		// Each Run begins at the oldest message whatever the server knew of the last one, so
+		// the server of this process need not note that several times a second.
+		MemoryStorage: l.s.server != nil,
 	}
 }
 

@@ -1,0 +1,49 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// TestPublisher: what is refused, or never answered, says so, and nothing is kept of it.
+func TestPublisher(t *testing.T) {
+	s, err := Open(t.Context(), Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	p := s.publisher
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, test := range []struct {
+		name    string
+		ctx     context.Context
+		subject string
+		header  nats.Header
+		want    error
+	}{
+		{"no stream", t.Context(), "nowhere", nil, jetstream.ErrNoStreamResponse},
+		{"another revision", t.Context(), "sent.msg.x", nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"7"}}, &jetstream.APIError{}},
+		{"nobody waits", gone, "nowhere", nil, context.Canceled},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := p.publish(test.ctx, &nats.Msg{Subject: test.subject, Header: test.header})
+			if _, refused := test.want.(*jetstream.APIError); refused {
+				if api := (*jetstream.APIError)(nil); !errors.As(err, &api) {
+					t.Errorf("%v; want the server's refusal", err)
+				}
+			} else if !errors.Is(err, test.want) {
+				t.Errorf("%v; want %v", err, test.want)
+			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			if len(p.waiting) > 0 {
+				t.Errorf("%d answers are still waited for", len(p.waiting))
+			}
+		})
+	}
+}
