@@ -122,16 +122,16 @@ func (a *arrival) await(t *testing.T, accepted []int) {
 	}
 }
 
-// healthyAgain waits for the store.
-func healthyAgain(t *testing.T, s *queue.Store) {
+// awaitHealth waits until the store takes itself for healthy, or for ill.
+func awaitHealth(t *testing.T, s *queue.Store, healthy bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		err := s.Healthy(t.Context())
-		if err == nil {
+		if (err == nil) == healthy {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("not healthy again: %v", err)
+			t.Fatalf("healthy %t expected: %v", healthy, err)
 		}
 	}
 }
@@ -159,11 +159,9 @@ func faulty(t *testing.T, s *queue.Store, working bool, broken func() (mend func
 	})
 	mend := broken()
 	receive(t, refused, "a refusal with the reason")
-	if err := s.Healthy(t.Context()); err == nil {
-		t.Error("healthy on a disk that takes nothing")
-	}
+	awaitHealth(t, s, false)
 	mend()
-	healthyAgain(t, s)
+	awaitHealth(t, s, true)
 	publish(t, s, mt(100, 1))
 	accepted := stop()
 	if !working {

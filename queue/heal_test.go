@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,36 +10,64 @@ import (
 
 // What is rewritten is the same in new files, since the old ones may not be on the disk.
 func TestRewrite(t *testing.T) {
-	dir := t.TempDir()
-	deep := filepath.Join(dir, "streams", "MT")
-	if err := os.MkdirAll(deep, 0o700); err != nil {
+	for _, tt := range []struct {
+		name   string
+		atOnce int64
+	}{
+		{"one by one", 1},
+		{"some at once", 1 << 20},
+		{"all at once", copyAtOnce},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			deep := filepath.Join(dir, "streams", "MT")
+			// The directory new is left from a crash.
+			for _, d := range []string{deep, filepath.Join(dir, newFiles)} {
+				if err := os.MkdirAll(d, 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write(t, filepath.Join(dir, newFiles, "0"), "half")
+			texts := map[string]string{filepath.Join(dir, "empty"): ""}
+			for n := range 9 {
+				texts[filepath.Join(deep, fmt.Sprint(n, ".blk"))] = strings.Repeat(fmt.Sprint(n), 300<<10)
+			}
+			before := make(map[string]os.FileInfo)
+			for name, text := range texts {
+				before[name] = write(t, name, text)
+			}
+			if err := rewrite(dir, tt.atOnce); err != nil {
+				t.Fatal(err)
+			}
+			for name, text := range texts {
+				is, err := os.Stat(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if data, err := os.ReadFile(name); err != nil || string(data) != text {
+					t.Errorf("the content of %s changed: %v", name, err)
+				}
+				if os.SameFile(is, before[name]) {
+					t.Errorf("%s is still the old file", name)
+				}
+			}
+			if left, err := filepath.Glob(filepath.Join(dir, "new*")); err != nil || left != nil {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, name, text string) os.FileInfo {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := make(map[string]os.FileInfo)
-	for name, text := range map[string]string{filepath.Join(dir, "a"): "", filepath.Join(deep, "1.blk"): strings.Repeat("x", 1<<20)} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		if before[name], err = os.Stat(name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := rewrite(dir); err != nil {
+	info, err := os.Stat(name)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for name, was := range before {
-		is, err := os.Stat(name)
-		if err != nil || is.Size() != was.Size() || os.SameFile(is, was) {
-			t.Errorf("%s: %d bytes, the same file %t, %v", name, is.Size(), os.SameFile(is, was), err)
-		}
-	}
-	if data, err := os.ReadFile(filepath.Join(deep, "1.blk")); err != nil || string(data) != strings.Repeat("x", 1<<20) {
-		t.Errorf("the content changed: %v", err)
-	}
-	if left, err := filepath.Glob(filepath.Join(dir, "new-file")); err != nil || left != nil {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
+	return info
 }
 
 // An empty directory where the disk was mounted is not taken for it.

@@ -46,7 +46,7 @@ const readyWithin = 10 * time.Second
 // The pauses between looks at a disk that is not usable, doubling from one to the other.
 const (
 	probeMin = 250 * time.Millisecond
-	probeMax = 5 * time.Second
+	probeMax = time.Second
 )
 
 // newInner starts a server.
@@ -236,7 +236,7 @@ func (k *inner) again() error {
 		return err
 	}
 	if k.commit.Err() != nil {
-		if err := rewrite(storeDir(k.cfg)); err != nil {
+		if err := rewrite(storeDir(k.cfg), copyAtOnce); err != nil {
 			return fmt.Errorf("the store cannot be brought onto the disk: %w", err)
 		}
 	}

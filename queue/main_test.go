@@ -27,8 +27,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience bounds every wait of a test; nothing waits that long unless it is broken.
-const patience = 30 * time.Second
+// patience bounds every wait of a test; nothing waits that long unless it is broken. Shared
+// machines have disks that take seconds for a sync.
+const patience = 2 * time.Minute
 
 // shortAckWait lets a test see the signs of life.
 const shortAckWait = 300 * time.Millisecond

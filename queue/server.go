@@ -50,7 +50,8 @@ func startServer(cfg Config) (*embedded, error) {
 		e.unlock()
 		return nil, fmt.Errorf("queue: the data directory cannot be used: %w", err)
 	}
-	if err := forgetConsumers(storeDir(cfg)); err != nil {
+	// Copies of a heal that a crash ended are of no use.
+	if err := errors.Join(forgetConsumers(storeDir(cfg)), os.RemoveAll(filepath.Join(storeDir(cfg), newFiles))); err != nil {
 		e.unlock()
 		return nil, fmt.Errorf("queue: the data directory cannot be used: %w", err)
 	}
