@@ -13,8 +13,8 @@ import (
 	"smsbridge/addressing"
 )
 
-// Accept takes a message from a messenger. It returns once the message is on disk,
-// with its story, and only then may the adapter tell its network "accepted". A
+// Accept takes a message from a messenger. It returns once the message is on disk, and
+// only then may the adapter tell its network "accepted". A
 // repeat of the same NetworkID is the same message: its story is returned as it
 // stands, and nothing is sent twice. Any other end is a *[RefusalError], which says
 // to the sender why; nothing was stored then, or, where the store failed in the
@@ -50,7 +50,7 @@ func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
 	}
 	m := MT{
 		V: version, ID: MessageID(r.Handle, networkID), Handle: r.Handle, Phone: phone, Text: r.Text,
-		NetworkID: r.NetworkID, ReplyTo: r.ReplyTo, AcceptedAt: h.now(),
+		NetworkID: r.NetworkID, ReplyTo: r.ReplyTo, AcceptedAt: h.now(), By: h.process,
 	}
 	m.ExpiresAt = m.AcceptedAt.Add(h.cfg.Validity)
 
@@ -99,12 +99,21 @@ func (h *Hub) introduce(ctx context.Context, m MT, c addressing.Conversation) {
 	}
 }
 
-// known finds the story of a message that came before under the same id.
+// known finds what became of a message that came before under the same id. One that waits has
+// no story yet, and is remembered for a while. A repeat that comes later still waits behind
+// the first, and is found when its turn comes (DispatchMT).
 func (h *Hub) known(ctx context.Context, m MT) (*Story, error) {
 	s, _, err := h.Journal.Story(ctx, m.ID)
+	if errors.Is(err, ErrNotFound) {
+		first, waits := h.lately.get(m.ID)
+		if !waits {
+			return nil, nil
+		}
+		m.AcceptedAt = first.at
+		s, err = newStory(m), nil
+		s.Digest = first.digest
+	}
 	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil, nil
 	case err != nil:
 		return nil, refuseStore(err)
 	case s.Digest != digest(m.Phone, m.Text):
@@ -114,41 +123,22 @@ func (h *Hub) known(ctx context.Context, m MT) (*Story, error) {
 	}
 }
 
-// store puts the message on disk, then its story and its line in the log. The
-// dispatch of the message waits for all of it; what a crash leaves undone, the
-// dispatch does.
+// store puts the message on disk, then its line in the log. The dispatch of the message waits
+// for both; what a crash leaves undone, the dispatch does. A message has no story before it is
+// tried: so a long queue costs no memory for its stories, and a short one no time.
 func (h *Hub) store(ctx context.Context, m MT) (Story, error) {
 	if err := h.Queue.PublishMT(ctx, m); err != nil {
 		return Story{}, refuseStore(err)
 	}
 	// From here on the message is accepted, whatever becomes of the caller.
-	ctx = context.WithoutCancel(ctx)
-	s, _, err := h.begin(ctx, m, newStory(m))
-	if err == nil && s.Digest != digest(m.Phone, m.Text) {
-		return Story{}, refuseReused() // another instance took the same id at the same moment, and that one counts
-	}
-	if err != nil {
-		h.log.Warn().Err(err).Str("message_id", m.ID).Msg("story not stored yet; the dispatch will do it")
-		return newStory(m), nil
+	s := newStory(m)
+	h.lately.put(m.ID, accepted{s.Digest, m.AcceptedAt})
+	h.stats.accepted()
+	if err := h.logMT(context.WithoutCancel(ctx), m); err != nil {
+		h.log.Warn().Err(err).Str("message_id", m.ID).Msg("not in the log of its conversation yet; the dispatch will do it")
+		h.unlogged.add(m.ID)
 	}
 	return s, nil
-}
-
-// begin stores the first story of an accepted message and its line in the log, unless there
-// is one. The line comes first: where there is a story, there is a line.
-func (h *Hub) begin(ctx context.Context, m MT, s Story) (Story, uint64, error) {
-	if err := h.logMT(ctx, m); err != nil {
-		return Story{}, 0, err
-	}
-	rev, err := h.Journal.PutStory(ctx, s, 0, false)
-	if errors.Is(err, ErrConflict) {
-		return h.Journal.Story(ctx, m.ID)
-	}
-	if err != nil {
-		return Story{}, 0, err
-	}
-	h.stats.accepted()
-	return s, rev, nil
 }
 
 func (h *Hub) logMT(ctx context.Context, m MT) error {

@@ -252,14 +252,17 @@ func TestLogFailsAtAccept(t *testing.T) {
 	}
 }
 
-// A crash between the queue and the story: the dispatch makes the story.
-func TestCrashBeforeTheStory(t *testing.T) {
+// A crash between the queue and the log: the dispatch writes the line.
+func TestCrashBeforeTheLog(t *testing.T) {
 	r := newRig(t, options{idle: true})
-	r.store.onPutStory = fails(1, func(bridge.Story) bool { return true })
+	r.store.onLog = fails(1, func(bridge.Entry) bool { return true })
 	s := r.accept(ann, phone, "Bonjour", "1")
 	r.restart()
 	if err := r.DispatchMT(t.Context(), r.head()); err != nil {
 		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"mt acceptedBonjour", "status sent"}, r.log(ann, phone)); diff != "" {
+		t.Error(diff)
 	}
 	if got := r.story(s.ID); got.State != bridge.Sent || got.Digest == "" {
 		t.Errorf("story %+v", got)

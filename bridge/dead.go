@@ -93,18 +93,18 @@ func (h *Hub) anew(ctx context.Context, m MT) (*MT, error) {
 	if s.State == Sent || s.State == Delivered {
 		return nil, ErrNothingToRequeue
 	}
-	m.ID, m.AcceptedAt = MessageID(m.Handle, m.ID+againSuffix), h.now()
+	m.ID, m.AcceptedAt, m.By = MessageID(m.Handle, m.ID+againSuffix), h.now(), h.process
 	m.ExpiresAt = m.AcceptedAt.Add(h.cfg.Validity)
 	return &m, nil
 }
 
-// tellAgain makes the story of a message that was put back, and tells its sender.
+// tellAgain tells the sender of a message that was put back.
 func (h *Hub) tellAgain(ctx context.Context, m MT) error {
-	if _, _, err := h.begin(ctx, m, newStory(m)); err != nil {
+	if err := h.logMT(ctx, m); err != nil {
 		return err
 	}
 	if !h.pushes(m.Handle.Network()) {
-		return nil // the log, which begin wrote, is what they read
+		return nil // the log is what they read
 	}
 	return h.Queue.PublishOUT(ctx, OUT{
 		V: version, ID: m.ID + "-" + string(Accepted), Kind: OUTStatus, Handle: m.Handle, Phone: m.Phone, Number: m.Number,

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 
@@ -72,6 +73,12 @@ type Hub struct {
 	log   zerolog.Logger
 	now   func() time.Time
 	stats *stats
+	// process names this hub among all that ever were.
+	process string
+	// lately are messages accepted by it that may have no story yet.
+	lately lately
+	// unlogged are messages that are missing in the log of their conversation.
+	unlogged idSet
 	// began is when the hub was made: what a crash left undone is done soon after.
 	began time.Time
 	// accepting are MT messages being accepted, one request for each at a time: their
@@ -110,6 +117,8 @@ func New(cfg Config, ports Ports) (*Hub, error) {
 		cfg.Now = time.Now
 	}
 	h := &Hub{
+		process: ulid.Make().String(),
+
 		Ports: ports,
 		cfg:   cfg,
 		log:   cfg.Logger,

@@ -28,6 +28,10 @@ func digest(phone addressing.MSISDN, text string) string {
 	return lowerBase32.EncodeToString(sum[:])[:26]
 }
 
+// Once names m for a queue that drops repeats for a while: its id and what it says, so that
+// another text under the same id is not lost.
+func (m MT) Once() string { return m.ID + "-" + digest(m.Phone, m.Text)[:8] }
+
 // Key names the conversation whose order the queue keeps.
 func (m MT) Key() string { return m.Handle.String() + " " + m.Phone.String() }
 

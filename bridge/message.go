@@ -25,6 +25,9 @@ type MT struct {
 	// the Handle: an XMPP resource. Optional.
 	ReplyTo    string    `json:"reply_to,omitempty"`
 	AcceptedAt time.Time `json:"accepted_at"`
+	// By names the process of the bridge that accepted it, and that wrote it into the log of
+	// its conversation. Empty where nobody did.
+	By string `json:"by,omitempty"`
 	// ExpiresAt is when the text is of no use any more: the end of its validity.
 	ExpiresAt time.Time `json:"expires_at"`
 }

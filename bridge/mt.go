@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"smsbridge/addressing"
 )
 
 // DispatchMT takes one message from the queue to an SMSC: it submits it, records
@@ -39,6 +41,8 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) (err error) {
 	}
 	defer t.leave()
 	switch {
+	case t.story.Digest != digest(m.Phone, m.Text):
+		return t.reused(ctx)
 	case t.story.State == Sent:
 		return t.sent(ctx) // a crash came before, or the queue forgot that it was done
 	case t.story.State.Final():
@@ -64,6 +68,16 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) (err error) {
 		}
 		t.leave()
 	}
+}
+
+// reused tells the sender of a message that it has the id of another one. Accept refuses such
+// a message where it still knows the first; here the first has been sent or given up.
+func (t *turn) reused(ctx context.Context) error {
+	t.log.Warn().Msg("a message has the id of an earlier one with another text or phone; it is not sent, and its sender is told")
+	t.stats.refused(ReasonIDReused)
+	text := fmt.Sprintf("[Your message %q was not sent: its id was used before for another message. Send it again.]", t.m.Text)
+	conversation := addressing.Conversation{Handle: t.m.Handle, Phone: t.m.Phone, Number: t.m.Number}
+	return t.hand(ctx, MessageID(t.m.Handle, t.m.ID+" "+digest(t.m.Phone, t.m.Text)), t.m.AcceptedAt, conversation, text)
 }
 
 // conclude ends the turn as d says.
@@ -135,23 +149,32 @@ func (t *turn) leave() {
 	}
 }
 
-// take reads the story of m. Where a crash came between storing the message and
-// its story, it makes the story.
+// take reads the story of m, or begins it where m was never tried: it is stored with the
+// first attempt, or with the end.
 func (h *Hub) take(ctx context.Context, m MT) (*turn, error) {
 	s, rev, err := h.Journal.Story(ctx, m.ID)
 	if errors.Is(err, ErrNotFound) {
-		first := newStory(m)
-		if h.now().Sub(m.AcceptedAt) >= StoryKept {
-			// It was sent and forgotten, and came back with a crash; or a crash came right
-			// after it was stored, long ago. Nobody can say.
-			first.State = Submitting
-		}
-		s, rev, err = h.begin(ctx, m, first)
+		s, err = h.first(ctx, m)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &turn{Hub: h, m: m, story: s, rev: rev, log: h.log.With().Str("message_id", m.ID).Str("msisdn", m.Phone.Masked()).Logger()}, nil
+}
+
+// first begins the story of m, and writes its line into the log unless who accepted it did.
+func (h *Hub) first(ctx context.Context, m MT) (Story, error) {
+	if missing := h.unlogged.has(m.ID); missing || m.By != h.process {
+		if err := h.logMT(ctx, m); err != nil {
+			return Story{}, err
+		}
+		h.unlogged.remove(m.ID)
+	}
+	s := newStory(m)
+	if h.Journal.Forgets(m.AcceptedAt) {
+		s.State = Submitting // as if a crash had come in the middle
+	}
+	return s, nil
 }
 
 // waits tells whether the next attempt is not due yet. One that seems further away than the

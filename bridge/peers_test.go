@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"smsbridge/addressing"
 	"smsbridge/bridge"
@@ -171,7 +172,10 @@ type store struct {
 	onPutRef    func(id string) error
 	onLog       func(bridge.Entry) error
 	onRange     func() // after the records were read
+	forgets     bool   // whatever the real one says
 }
+
+func (s *store) Forgets(at time.Time) bool { return s.forgets || s.Store.Forgets(at) }
 
 // fails is a hook that fails n times where match says so.
 func fails[T any](n int, match func(T) bool) func(T) error {

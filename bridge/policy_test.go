@@ -123,8 +123,8 @@ func TestWhichNumbersMayBeTexted(t *testing.T) {
 
 // What was accepted stays accepted, whatever the policy says later.
 func TestRepeatOutlivesThePolicy(t *testing.T) {
-	r := newRig(t, options{idle: true})
-	first := r.accept(ann, phone, "Bonjour", "1")
+	r := newRig(t, options{})
+	first := r.send(ann, phone, "Bonjour", "1")
 	r.opt.hub.Policy.Rules = []bridge.Rule{{Deny: true}}
 	r.Hub = r.newHub()
 	if again := r.accept(ann, phone, "Bonjour", "1"); again.ID != first.ID {

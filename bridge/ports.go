@@ -25,9 +25,13 @@ type Queue interface {
 // StoryKept is how long a Journal keeps a story at least after it was last written.
 const StoryKept = time.Hour
 
-// Journal keeps a [Story] for each MT message, and finds it by an SMSC's message id.
-// All methods may be called concurrently.
+// Journal keeps a [Story] for each MT message that was tried, or has ended, and finds it by
+// an SMSC's message id. All methods may be called concurrently.
 type Journal interface {
+	// Forgets tells whether the story of a message that was accepted at that time may be gone
+	// although the message was tried: a queue that comes back after a crash may bring with it
+	// what had left it, and where that took longer than StoryKept nobody can say.
+	Forgets(acceptedAt time.Time) bool
 	// Story reads the record and its revision; [ErrNotFound] where there is none.
 	Story(ctx context.Context, id string) (Story, uint64, error)
 	// PutStory stores s if the record's revision is still rev (0: there is none yet)

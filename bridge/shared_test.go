@@ -168,13 +168,17 @@ func TestStopAndStart(t *testing.T) {
 			t.Errorf("%s: %v", h, err)
 		}
 	}
-	r.settle()
 	var answers []string
-	for _, text := range r.carrier.texts() {
-		if strings.HasPrefix(text, "You will get") {
-			answers = append(answers, strings.Fields(text)[3]+" "+strings.Fields(text)[4])
+	r.carrier.submitted.until(t, "three answers", func(all []bridge.Submission) bool {
+		answers = nil
+		for _, s := range all {
+			if strings.HasPrefix(s.Text, "You will get") {
+				answers = append(answers, strings.Fields(s.Text)[3]+" "+strings.Fields(s.Text)[4])
+			}
 		}
-	}
+		return len(answers) >= 3
+	})
+	r.settle()
 	if diff := cmp.Diff([]string{"no more", "no more", "messages again."}, answers); diff != "" {
 		t.Error(diff)
 	}

@@ -30,6 +30,7 @@ type inner struct {
 	log    zerolog.Logger
 	id     string // of the directory: an empty mount point must not be taken for it
 	commit *committer
+	away   func(since time.Time) // is told before a server is started on a disk that was away since then
 
 	mu     sync.Mutex
 	server *embedded // nil while the disk is let go
@@ -191,6 +192,7 @@ func (k *inner) restore(ctx context.Context, fault error) {
 	}
 	began, last := time.Now(), ""
 	for attempt := 0; sleep(ctx, retryDelay(attempt, probeMin, probeMax)); attempt++ {
+		k.away(began)
 		err := k.again()
 		if err == nil {
 			k.log.Info().Dur("after", time.Since(began)).Msg("queue: the disk can be written; messages are taken again")

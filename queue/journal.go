@@ -48,6 +48,9 @@ func (s *Store) PutStory(ctx context.Context, st bridge.Story, rev uint64, durab
 		kept = keptFor(s.fill.now(ctx), s.fill.limit, s.cfg.SentFor)
 	}
 	if kept < s.cfg.SentFor {
+		if err := s.letGoEarly(ctx); err != nil {
+			return 0, fmt.Errorf("queue: story of message %s: %w", st.ID, err)
+		}
 		opts = append(opts, withTTL(kept))
 	}
 	next, err := s.put(ctx, storySubject(st.ID), st, opts...)

@@ -20,7 +20,7 @@ func (s *Store) PublishMT(ctx context.Context, m bridge.MT) error {
 		return err
 	}
 	era := s.commit.Era()
-	if err := s.publish(ctx, stageMT, mtSubject(&m, s.lanes), m.ID, m); err != nil {
+	if err := s.publish(ctx, stageMT, mtSubject(&m, s.lanes), m.Once(), m); err != nil {
 		return err
 	}
 	return s.commit.Wait(ctx, era)

@@ -40,9 +40,10 @@ type Store struct {
 	publisher *publisher
 	lanes     int // in use; cfg.Lanes may have to wait
 
-	stories *recent[bridge.Story]      // by message id
-	refs    *recent[bridge.SegmentRef] // by subject
-	fill    fill                       // of the journal
+	stories   *recent[bridge.Story]      // by message id
+	refs      *recent[bridge.SegmentRef] // by subject
+	fill      fill                       // of the journal
+	forgetful forgetful
 
 	streams map[string]jetstream.Stream // by name; not changed after Open
 	phones  jetstream.KeyValue
@@ -116,6 +117,9 @@ func (s *Store) open(ctx context.Context) error {
 	if err := s.layOut(ctx); err != nil {
 		return err
 	}
+	if err := s.lookBack(ctx); err != nil {
+		return err
+	}
 	if s.server == nil {
 		stream, err := s.js.Stream(ctx, "KV_"+bucketLeases)
 		if err != nil {
@@ -141,6 +145,7 @@ func (s *Store) openServer(ctx context.Context) error {
 			return err
 		}
 		s.server, s.commit = server, server.commit
+		server.away = s.forgetful.away
 		s.space = space{dir: storeDir(s.cfg), floor: s.cfg.MinFree}
 	} else {
 		s.commit = newCommitter(nil)
