@@ -44,12 +44,12 @@ type Config struct {
 	// Lanes is the number of consumers that the phones are spread over: 1 to 64, default 8.
 	// While messages are queued a change waits for a later start.
 	Lanes int
-	// Credit is how many handlers a lane runs at once, and how many more messages it keeps in
-	// memory whole: 1 to 100000, default 512.
+	// Credit is how many handlers a lane runs at once for each route, and how many more messages
+	// it keeps in memory whole: 1 to 100000, default 256.
 	Credit int
 	// Held is how many messages a lane takes from the server before they are done: a
-	// conversation with more than that waiting holds up its lane. Default 50000, at about
-	// 300 bytes each; at least Credit.
+	// conversation or a route with more than that waiting holds up its lane. Default 50000, at
+	// about 250 bytes each; at least Credit.
 	Held int
 	// AckWait is how long the server waits for a sign of life of a message that was taken
 	// before it gives it out again. Default 10 minutes.
@@ -99,8 +99,9 @@ type Config struct {
 	// MarksFor is how long the marks of bridge.Marks are kept, by the time of day: twice the hour
 	// that they are good for, should somebody set the clock meanwhile. Default 2 hours.
 	MarksFor time.Duration
-	// DuplicateWindow is how long a queue knows the ids that it holds. A convenience: what must
-	// hold is in the journal. Default 2 minutes.
+	// DuplicateWindow is how long a queue knows the ids that it holds, at some 100 bytes each. A
+	// convenience: what must hold is in the journal. Default 2 minutes at an external server,
+	// whose answers may be lost, and 30 s at the embedded one.
 	DuplicateWindow time.Duration
 
 	// Logger for all of the room, the server included. Default: no log.
@@ -111,8 +112,12 @@ type Config struct {
 func (c Config) withDefaults() (Config, error) {
 	orInt(&c.Replicas, 1)
 	orInt(&c.Lanes, 8)
-	orInt(&c.Credit, 512)
+	orInt(&c.Credit, 256)
 	orInt(&c.Held, max(50_000, c.Credit))
+	window := 30 * time.Second
+	if c.URL != "" {
+		window = 2 * time.Minute
+	}
 	for _, d := range []struct {
 		value *time.Duration
 		or    time.Duration
@@ -126,7 +131,7 @@ func (c Config) withDefaults() (Config, error) {
 		{&c.DeadFor, 90 * 24 * time.Hour},
 		{&c.PartsFor, 24 * time.Hour},
 		{&c.MarksFor, 2 * time.Hour},
-		{&c.DuplicateWindow, 2 * time.Minute},
+		{&c.DuplicateWindow, window},
 	} {
 		if *d.value == 0 {
 			*d.value = d.or

@@ -67,6 +67,9 @@ func (s *Store) connect(ctx context.Context) error {
 func (s *Store) clientOptions() []nats.Option {
 	opts := []nats.Option{
 		nats.Name("smsbridge"),
+		// A subscription holds what one request of a lane brings, or of two; room for 65,536, as
+		// by default, costs half a megabyte for each lane.
+		nats.SyncQueueLen(16 * pullBatch),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.RetryOnFailedConnect(true),

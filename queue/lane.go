@@ -22,9 +22,10 @@ const maxPanics = 5
 // conversation in a line, runs one handler for each line, and acknowledges what is
 // done (settle.go).
 //
-// Memory is bounded: Credit handlers run, Credit messages wait whole, and the rest of
-// what was taken, Held at most, waits as a sequence number and is read again when its
-// turn comes. So a conversation that waits costs little and the lane can look past it.
+// Memory is bounded: Credit handlers run for each route, Credit messages wait whole, and the
+// rest of what was taken, Held at most, waits as a sequence number and is read again when its
+// turn comes. So a conversation that waits costs little and the lane can look past it, and so
+// it can past a route that is down or slow.
 type lane[M any] struct {
 	s      *Store
 	stage  stage[M]
@@ -37,9 +38,8 @@ type lane[M any] struct {
 	mu      sync.Mutex
 	held    map[uint64]*held[M] // what was taken and not acknowledged, and a few more, by sequence
 	lines   map[string]*line[M] // by conversation; none is empty
-	ready   []*line[M]          // lines whose head may start, in turn
-	running int
-	whole   int // messages that wait whole
+	crews   map[string]*crew[M] // by route
+	whole   int                 // messages that wait whole
 	stopped bool
 	turns   sync.WaitGroup
 	// takeover: another instance may have worked on this lane. Only fetch uses it.
@@ -61,9 +61,16 @@ type held[M any] struct {
 	era   uint64 // of the group commit, when its handling began
 }
 
+// crew is the handlers that work for one route, and the lines that wait for one of them.
+type crew[M any] struct {
+	ready   []*line[M] // lines whose head may start, in turn
+	running int
+}
+
 // line is the messages of one conversation, oldest first.
 type line[M any] struct {
 	key     string
+	crew    *crew[M]
 	counted []string // in Store.waiting
 	msgs    []*held[M]
 	// Of the head:
@@ -77,7 +84,7 @@ func newLane[M any](s *Store, st stage[M], group string, number int, handle func
 		s: s, stage: st, group: group, number: number, handle: handle,
 		log:   s.log.With().Str("stage", strings.ToLower(st.name)).Str("group", group).Int("lane", number).Logger(),
 		stats: s.counters[st.name],
-		held:  make(map[uint64]*held[M]), lines: make(map[string]*line[M]),
+		held:  make(map[uint64]*held[M]), lines: make(map[string]*line[M]), crews: make(map[string]*crew[M]),
 		wake: make(chan struct{}, 1), takeover: s.keeper != nil,
 	}
 }
@@ -151,16 +158,16 @@ func (l *lane[M]) take(ctx context.Context, seq uint64, subject, reply string, d
 	key := l.stage.key(m)
 	ln := l.lines[key]
 	if ln == nil {
-		ln = &line[M]{key: key}
+		ln = &line[M]{key: key, crew: l.crewOf(m)}
 		if l.stage.counted != nil {
 			ln.counted = l.stage.counted(l.s, m)
 		}
 		l.lines[key] = ln
-		l.ready = append(l.ready, ln)
+		ln.wait()
 	}
 	ln.msgs = append(ln.msgs, h)
 	l.s.waiting.add(ln.counted, 1)
-	l.dispatch(ctx)
+	l.dispatch(ctx, ln.crew)
 	l.thin(h)
 }
 
@@ -172,12 +179,29 @@ func (l *lane[M]) thin(h *held[M]) {
 	}
 }
 
-// dispatch starts turns while there is credit. The lock is held.
-func (l *lane[M]) dispatch(ctx context.Context) {
-	for !l.stopped && ctx.Err() == nil && l.running < l.s.cfg.Credit && len(l.ready) > 0 {
-		ln := l.ready[0]
-		l.ready[0] = nil
-		l.ready = l.ready[1:]
+// crewOf gives the handlers for the route of m as it is now. The lock is held.
+func (l *lane[M]) crewOf(m *M) *crew[M] {
+	route := ""
+	if l.stage.route != nil {
+		route = l.stage.route(l.s, m)
+	}
+	c := l.crews[route]
+	if c == nil {
+		c = new(crew[M])
+		l.crews[route] = c
+	}
+	return c
+}
+
+// wait puts the line behind those that wait for a handler. The lock of the lane is held.
+func (ln *line[M]) wait() { ln.crew.ready = append(ln.crew.ready, ln) }
+
+// dispatch starts turns of a crew while there is credit. The lock is held.
+func (l *lane[M]) dispatch(ctx context.Context, c *crew[M]) {
+	for !l.stopped && ctx.Err() == nil && c.running < l.s.cfg.Credit && len(c.ready) > 0 {
+		ln := c.ready[0]
+		c.ready[0] = nil
+		c.ready = c.ready[1:]
 		h := ln.msgs[0]
 		m := h.msg
 		if m != nil {
@@ -185,7 +209,7 @@ func (l *lane[M]) dispatch(ctx context.Context) {
 			l.whole--
 		}
 		h.era = l.s.commit.Era()
-		l.running++
+		c.running++
 		l.turns.Go(func() { l.turn(ctx, ln, h, m) })
 	}
 }
@@ -246,13 +270,13 @@ func (l *lane[M]) advance(ctx context.Context, ln *line[M], term string) {
 	l.s.waiting.add(ln.counted, -1)
 	ln.attempts, ln.panics, ln.lastErr = 0, 0, ""
 	if len(ln.msgs) > 0 {
-		l.ready = append(l.ready, ln)
+		ln.wait()
 	} else {
 		delete(l.lines, ln.key)
 	}
 	l.finish(h, term)
-	l.running--
-	l.dispatch(ctx)
+	ln.crew.running--
+	l.dispatch(ctx, ln.crew)
 }
 
 // again lets the head of a line wait for its next attempt, without its credit: for as
@@ -260,7 +284,7 @@ func (l *lane[M]) advance(ctx context.Context, ln *line[M], term string) {
 func (l *lane[M]) again(ctx context.Context, ln *line[M], m *M, err error, panicked bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.running--
+	ln.crew.running--
 	if l.stopped || ctx.Err() != nil {
 		return // it stays queued
 	}
@@ -299,11 +323,11 @@ func (l *lane[M]) retryIn(ctx context.Context, ln *line[M], delay time.Duration)
 		defer l.mu.Unlock()
 		ln.retry = nil
 		if !l.stopped {
-			l.ready = append(l.ready, ln)
-			l.dispatch(ctx)
+			ln.wait()
+			l.dispatch(ctx, ln.crew)
 		}
 	})
-	l.dispatch(ctx)
+	l.dispatch(ctx, ln.crew)
 }
 
 // bury makes a dead letter of a message whose handler panics; false if it could not.

@@ -51,9 +51,17 @@ func (s *Store) countedAs(m *bridge.MT) (keys []string) {
 		keys = append(keys, handleKey(m.Handle))
 	}
 	if s.cfg.MTMaxPerRoute > 0 && s.cfg.RouteOf != nil {
-		keys = append(keys, routeKey(s.cfg.RouteOf(m.Handle, m.Phone)))
+		keys = append(keys, routeKey(s.routeOf(m)))
 	}
 	return keys
+}
+
+// routeOf names the route that m would take now.
+func (s *Store) routeOf(m *bridge.MT) string {
+	if s.cfg.RouteOf == nil {
+		return ""
+	}
+	return s.cfg.RouteOf(m.Handle, m.Phone)
 }
 
 // room refuses m while as many as may wait of its sender, or of its route, do.
@@ -62,7 +70,7 @@ func (s *Store) room(m *bridge.MT) error {
 		return bridge.ErrHandleFull
 	}
 	if limit := s.cfg.MTMaxPerRoute; limit > 0 && s.cfg.RouteOf != nil &&
-		s.waiting.of(routeKey(s.cfg.RouteOf(m.Handle, m.Phone))) >= limit {
+		s.waiting.of(routeKey(s.routeOf(m))) >= limit {
 		return bridge.ErrRouteFull
 	}
 	return nil

@@ -23,6 +23,9 @@ type stage[M any] struct {
 	groups []string
 	id     func(*M) string
 	key    func(*M) string
+	// route is what a message waits for with others, which has handlers of its own; nil: all
+	// wait for the same.
+	route func(*Store, *M) string
 	// counted are the keys that the messages of a line are counted by; nil: they are not.
 	counted func(*Store, *M) []string
 	// dead puts the message into a dead letter.
@@ -36,6 +39,7 @@ var (
 		key:  func(m *bridge.MT) string { return m.Key() },
 		dead: func(d *bridge.Dead, m *bridge.MT) { d.MT = m },
 
+		route:   (*Store).routeOf,
 		counted: (*Store).countedAs,
 	}
 	moStage = stage[bridge.MO]{
@@ -56,7 +60,7 @@ var (
 // RunMT hands the messages of the MT queue to handle until ctx ends. One conversation's
 // messages come one at a time, in the order in which they were stored; conversations
 // run side by side, and one whose handler blocks holds up no other until Config.Credit
-// of a lane block.
+// of its route block in the lane.
 //
 // handle returns nil when it is done with the message: once all that it stored is on disk
 // the message leaves the queue. After an error the same message comes again, after a

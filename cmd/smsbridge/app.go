@@ -180,6 +180,7 @@ func (a *app) run(ctx context.Context) error {
 // runHub runs the links and what works on the queues.
 func (a *app) runHub(links, workers *stage) {
 	links.run("smpp", a.links.Run)
+	workers.run("memory", boundMemory)
 	workers.run("mt", func(ctx context.Context) error { return a.store.RunMT(ctx, a.hub.DispatchMT) })
 	workers.run("mo", func(ctx context.Context) error { return a.store.RunMO(ctx, a.hub.DispatchMO) })
 	workers.run("out", func(ctx context.Context) error { return a.store.RunOUT(ctx, a.hub.DispatchOUT) })
