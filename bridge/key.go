@@ -68,6 +68,42 @@ func (m MO) IsReceipt() bool {
 	return has(tagMessageState) && has(tagReceiptedMessageID)
 }
 
+// saying are the optional parameters that are part of what a message says (SMPP 3.4,
+// 5.3.2): its text, its place in a long one, and what a receipt is about. Others, such as
+// an SMSC's own time stamps or what a wrong command_length drags in, differ when it comes
+// again.
+var saying = map[uint16]bool{
+	0x0424: true,                             // message_payload
+	0x020C: true, 0x020E: true, 0x020F: true, // sar_msg_ref_num, sar_total_segments, sar_segment_seqnum
+	0x0204: true,               // user_message_reference
+	0x001E: true, 0x0427: true, // receipted_message_id, message_state
+}
+
+// Content names an MO message by its account and what it says: the same when the SMSC sends
+// it again, but also when a person says the same thing twice.
+func (m MO) Content() string {
+	sum := sha256.New()
+	part := func(b []byte) {
+		var n [4]byte
+		binary.BigEndian.PutUint32(n[:], uint32(len(b)))
+		sum.Write(n[:])
+		sum.Write(b)
+	}
+	part([]byte(m.Account))
+	part([]byte(m.Source.Addr))
+	part([]byte(m.Destination.Addr))
+	part([]byte{m.ESMClass, m.DataCoding, m.ProtocolID})
+	part(m.Body)
+	for _, t := range m.TLVs {
+		if !saying[t.Tag] {
+			continue
+		}
+		part(binary.BigEndian.AppendUint16(nil, t.Tag))
+		part(t.Value)
+	}
+	return lowerBase32.EncodeToString(sum.Sum(nil))
+}
+
 // Lane is what the queue spreads messages over its lanes by: the phone.
 func (m MO) Lane() string { return strings.TrimPrefix(m.Source.Addr, "+") }
 

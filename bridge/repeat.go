@@ -2,8 +2,6 @@ package bridge
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -50,42 +48,6 @@ func (a moment) after(b moment) time.Duration {
 
 // maxSightings bounds a mark: who says the same more often is remembered by the last.
 const maxSightings = 16
-
-// saying are the optional parameters that are part of what a message says (SMPP 3.4,
-// 5.3.2): its text, its place in a long one, and what a receipt is about. Others, such as
-// an SMSC's own time stamps or what a wrong command_length drags in, differ when it comes
-// again.
-var saying = map[uint16]bool{
-	0x0424: true,                             // message_payload
-	0x020C: true, 0x020E: true, 0x020F: true, // sar_msg_ref_num, sar_total_segments, sar_segment_seqnum
-	0x0204: true,               // user_message_reference
-	0x001E: true, 0x0427: true, // receipted_message_id, message_state
-}
-
-// markOf names an MO message by what it says. Two of the same content have the same
-// mark; repeats tells a repeat from a person who says the same thing twice.
-func markOf(m MO) string {
-	sum := sha256.New()
-	part := func(b []byte) {
-		var n [4]byte
-		binary.BigEndian.PutUint32(n[:], uint32(len(b)))
-		sum.Write(n[:])
-		sum.Write(b)
-	}
-	part([]byte(m.Account))
-	part([]byte(m.Source.Addr))
-	part([]byte(m.Destination.Addr))
-	part([]byte{m.ESMClass, m.DataCoding, m.ProtocolID})
-	part(m.Body)
-	for _, t := range m.TLVs {
-		if !saying[t.Tag] {
-			continue
-		}
-		part(binary.BigEndian.AppendUint16(nil, t.Tag))
-		part(t.Value)
-	}
-	return lowerBase32.EncodeToString(sum.Sum(nil))
-}
 
 // repeatWithin bounds how long a link is away, and then how soon after the new bind an
 // SMSC sends again what it holds to be unanswered. Longer would take the words of a
@@ -149,7 +111,7 @@ func (k *mark) add(m MO) {
 
 // once deals with m unless it was dealt with before, and remembers it.
 func (h *Hub) once(ctx context.Context, m MO, phone addressing.MSISDN, deal func() error) error {
-	key := markOf(m)
+	key := m.Content()
 	seen, err := h.loadMark(ctx, key)
 	if err != nil {
 		return err

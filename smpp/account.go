@@ -8,7 +8,7 @@ import (
 )
 
 // account is what the links of one SMSC account share: the operator's rate, which
-// counts segments, and the pause while the SMSC throttles. Each submit_sm needs a
+// counts segments, the pause while the SMSC throttles, and what the SMSC was told to send again. Each submit_sm needs a
 // permit of it. All methods may be called concurrently.
 type account struct {
 	mu      sync.Mutex
@@ -20,6 +20,8 @@ type account struct {
 	wakeAt  time.Time
 	links   []*Link // set before they run
 	wake    func()  // lets the queue look again
+
+	doubts doubts // has a lock of its own
 }
 
 // permit allows one submit_sm.

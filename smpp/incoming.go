@@ -79,7 +79,9 @@ func (in *incoming) store(ctx context.Context, p *PDU) *PDU {
 		return in.refuse(p, "message refused: it came before a valid outbind")
 	}
 	m := in.mo(p)
+	in.link.account.doubts.take(&m)
 	if err := in.link.cfg.Store(ctx, m); err != nil {
+		in.link.account.doubts.put(m)
 		in.link.tally.moFailed.Add(1)
 		in.link.cfg.Logger.WithLevel(warnFirst(!in.link.storeFails.Swap(true))).Err(err).Str("message_id", m.ID).Msg("an MO was not stored; the SMSC is asked to send it again")
 		return p.Answer(StatusRxTAppn)
