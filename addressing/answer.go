@@ -44,33 +44,38 @@ func (b *Book) Answer(ctx context.Context, phone MSISDN, n Number, text string) 
 	a.Text = text
 	a.Conversation, err = b.use(ctx, phone, func(r *Record) (*Entry, error) {
 		a.Choices, a.Text = nil, text
-		all := r.over(n)
-		if len(all) > 1 || b.Shared(n) {
-			if e, rest := named(all, text); e != nil {
-				if rest != "" {
-					a.Text = rest
-				}
-				return e, nil
-			}
-			if all = b.candidates(all); len(all) > 1 {
-				for _, e := range all {
-					a.Choices = append(a.Choices, e.conversation(phone))
-				}
-				return nil, errChoose
-			}
-		}
-		if len(all) == 1 {
-			return all[0], nil
-		}
-		if h := b.firstContact(n); !h.IsZero() {
-			return b.add(r, n, h), nil
-		}
-		return nil, fmt.Errorf("%w: %s from %s", ErrNobody, n, phone.Masked())
+		return b.answer(r, phone, n, &a)
 	})
 	if errors.Is(err, errChoose) {
 		return a, nil
 	}
 	return a, err
+}
+
+// answer finds whose a.Text is in the record, and changes a. The entry may be a new one.
+func (b *Book) answer(r *Record, phone MSISDN, n Number, a *Answer) (*Entry, error) {
+	all := r.over(n)
+	if len(all) > 1 || b.Shared(n) {
+		if e, rest := named(all, a.Text); e != nil {
+			if rest != "" {
+				a.Text = rest
+			}
+			return e, nil
+		}
+		if all = b.candidates(all); len(all) > 1 {
+			for _, e := range all {
+				a.Choices = append(a.Choices, e.conversation(phone))
+			}
+			return nil, errChoose
+		}
+	}
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	if h := b.firstContact(n); !h.IsZero() {
+		return b.add(r, n, h), nil
+	}
+	return nil, fmt.Errorf("%w: %s from %s", ErrNobody, n, phone.Masked())
 }
 
 // errChoose ends a look-up without an owner.

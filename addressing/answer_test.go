@@ -123,7 +123,7 @@ func TestReleaseAndRest(t *testing.T) {
 	now = now.Add(2 * day)
 	assign(bob, nil)
 	owner(bob)
-	if err := b.Release(t.Context(), bob, phone1); err != nil {
+	if changed, err := b.Release(t.Context(), bob, phone1); err != nil || !changed {
 		t.Fatal(err)
 	}
 	assign(ann, addressing.ErrNoNumber) // one that was ended rests as well
@@ -261,7 +261,7 @@ func TestWhoIsWhose(t *testing.T) {
 			},
 			"start": func(t *rapid.T) {
 				phone := phones.Draw(t, "phone")
-				if err := book(t).Optout(ctx, phone, addressing.Handle{}, false); err != nil {
+				if _, err := book(t).SetOptout(ctx, phone, addressing.Handle{}, false); err != nil {
 					t.Fatal(err)
 				}
 				delete(stoppedAll, phone)

@@ -126,7 +126,7 @@ func (b *Book) Assign(ctx context.Context, h Handle, phone MSISDN) (Conversation
 		if e := b.ongoing(r, h, phone); e != nil {
 			return e, nil
 		}
-		if n, ok := b.choose(r, h, phone); ok {
+		if n, why := b.choose(r, h, phone); why != "" {
 			return b.add(r, n, h), nil
 		}
 		return nil, fmt.Errorf("%w: %s to %s", ErrNoNumber, h, phone.Masked())
@@ -149,30 +149,31 @@ func (b *Book) ongoing(r *Record, h Handle, phone MSISDN) *Entry {
 	return found
 }
 
-// choose is the Number for a new conversation of h: one that nobody has on this phone, or
-// else one whose owner has been silent for long enough.
-func (b *Book) choose(r *Record, h Handle, phone MSISDN) (Number, bool) {
+// choose is the Number for a new conversation of h, and why: one that nobody has on this
+// phone, or else one whose owner has been silent for long enough. Without a reason there
+// is none.
+func (b *Book) choose(r *Record, h Handle, phone MSISDN) (n Number, why string) {
 	if n, ok := b.dedicated[h]; ok && reaches(n, phone) {
-		return n, true
+		return n, "it is the handle's own number"
 	}
 	ranked := rank(b.pool, h, phone)
 	ranked = slices.DeleteFunc(ranked, func(n Number) bool { return !reaches(n, phone) })
 	for _, n := range ranked {
 		if len(r.over(n)) == 0 {
-			return n, true
+			return n, "it is the first number of the pool, in the order of this handle and phone, that nobody has on this phone"
 		}
 	}
 	for _, n := range ranked {
 		if !slices.ContainsFunc(r.over(n), func(e *Entry) bool { return b.now().Before(b.freeFrom(e)) }) {
-			return n, true
+			return n, "no number of the pool is free on this phone; of this one the conversation is over and has rested"
 		}
 	}
 	for _, n := range rank(b.shared, h, phone) {
 		if reaches(n, phone) {
-			return n, true
+			return n, "the handle has no number of its own on this phone, so it gets a shared one"
 		}
 	}
-	return Number{}, false
+	return Number{}, ""
 }
 
 // overFrom is when a conversation is over: it was ended, or nobody has written for long.

@@ -107,7 +107,15 @@ func (r *Record) entry(n Number, h Handle) *Entry {
 }
 
 // stopped tells whether h must not write to the phone.
-func (r *Record) stopped(h Handle) bool { return r.StoppedAll != nil || r.stop(h) != nil }
+func (r *Record) stopped(h Handle) bool { return r.refused(h) != nil }
+
+// refused is why h must not write to the phone; nil where it may.
+func (r *Record) refused(h Handle) *Stop {
+	if r.StoppedAll != nil {
+		return r.StoppedAll
+	}
+	return r.stop(h)
+}
 
 func (r *Record) stop(h Handle) *Stop {
 	for i := range r.Stops {

@@ -3,6 +3,7 @@ package addressing
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // Stopping is what a STOP or a START did.
@@ -76,38 +77,32 @@ func (b *Book) Start(ctx context.Context, phone MSISDN, n Number) (s Stopping, e
 	return s, err
 }
 
-// Optouts are the stops of phone: those of single handles, and with the zero Handle that
-// of everybody.
-func (b *Book) Optouts(ctx context.Context, phone MSISDN) ([]Stop, error) {
-	r, _, err := b.store.LoadRecord(ctx, phone)
-	if err == nil && r.StoppedAll != nil {
-		r.Stops = append(slices.Clone(r.Stops), *r.StoppedAll)
-	}
-	return r.Stops, err
+// SetOptout is an operator's word: h, or with the zero Handle everybody, must not write to
+// phone, or may again. It tells whether that is new.
+func (b *Book) SetOptout(ctx context.Context, phone MSISDN, h Handle, stop bool) (changed bool, err error) {
+	err = b.change(ctx, phone, func(r *Record) (bool, error) {
+		changed, err = r.setOptout(h, stop, b.now().UTC()), nil
+		return changed, nil
+	})
+	return changed, err
 }
 
-// Optout is an operator's word: h, or with the zero Handle everybody, must not write to
-// phone, or may again.
-func (b *Book) Optout(ctx context.Context, phone MSISDN, h Handle, stop bool) error {
-	return b.change(ctx, phone, func(r *Record) (bool, error) {
-		now := b.now().UTC()
-		switch {
-		case h.IsZero() && stop:
-			changed := r.StoppedAll == nil
-			r.StoppedAll = &Stop{At: now}
-			return changed, nil
-		case h.IsZero():
-			changed := r.StoppedAll != nil || len(r.Stops) > 0
-			r.StoppedAll, r.Stops = nil, nil
-			return changed, nil
-		case stop && r.stop(h) == nil:
-			r.Stops = append(r.Stops, Stop{Handle: h, At: now})
-			return true, nil
-		case !stop && r.stop(h) != nil:
-			r.Stops = slices.DeleteFunc(r.Stops, func(s Stop) bool { return s.Handle == h })
-			return true, nil
-		default:
-			return false, nil
-		}
-	})
+func (r *Record) setOptout(h Handle, stop bool, now time.Time) bool {
+	switch {
+	case h.IsZero() && stop && r.StoppedAll == nil:
+		r.StoppedAll = &Stop{At: now}
+		return true
+	case h.IsZero() && !stop:
+		changed := r.StoppedAll != nil || len(r.Stops) > 0
+		r.StoppedAll, r.Stops = nil, nil
+		return changed
+	case !h.IsZero() && stop && r.stop(h) == nil:
+		r.Stops = append(r.Stops, Stop{Handle: h, At: now})
+		return true
+	case !h.IsZero() && !stop && r.stop(h) != nil:
+		r.Stops = slices.DeleteFunc(r.Stops, func(s Stop) bool { return s.Handle == h })
+		return true
+	default:
+		return false
+	}
 }

@@ -21,22 +21,34 @@ type Letters interface {
 	RemoveDead(ctx context.Context, id string, a Audit) error
 }
 
-// Audit is what an operator did.
+// Audit is what an operator did, with a dead letter or with an address.
 type Audit struct {
 	V      int       `json:"v"`
 	At     time.Time `json:"at"`
 	By     string    `json:"by"`     // who, as the operator's tool says
-	Action string    `json:"action"` // requeue or drop
-	ID     string    `json:"id"`     // of the dead letter
-	Stage  string    `json:"stage"`  // MT, MO or OUT
-	Reason Reason    `json:"reason"` // of the dead letter
-	NewID  string    `json:"new_id,omitempty"`
+	Action string    `json:"action"` // one of the actions
+	// Subject is what an action on addresses was about, in full: web:ann +33612345678.
+	Subject string `json:"subject,omitempty"`
+	// Failed is why an action that was begun was not done.
+	Failed string `json:"failed,omitempty"`
+	// The rest is of dead letters.
+	ID     string `json:"id,omitempty"`     // of the letter
+	Stage  string `json:"stage,omitempty"`  // MT, MO or OUT
+	Reason Reason `json:"reason,omitempty"` // of the letter
+	NewID  string `json:"new_id,omitempty"`
 }
 
 // The actions of an Audit.
 const (
 	ActionRequeue = "requeue"
 	ActionDrop    = "drop"
+
+	ActionRelease     = "release"      // a conversation
+	ActionOptout      = "optout"       // a phone refuses a handle, or everybody
+	ActionOptoutEnded = "optout_ended" // it does not any more
+	ActionNumberAdd   = "number_add"
+	ActionRetire      = "number_retire"
+	ActionUnretire    = "number_unretire"
 )
 
 // ErrNothingToRequeue says that the message of the letter is on its way.

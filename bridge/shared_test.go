@@ -47,7 +47,7 @@ func TestTenPeopleAndOnePhone(t *testing.T) {
 		t.Fatalf("numbers used: %v", alone)
 	}
 	for i, h := range people {
-		all, err := r.Book.ConversationsOf(t.Context(), h)
+		all, err := r.Book.ViewsOf(t.Context(), h)
 		if err != nil || len(all) != 1 {
 			t.Fatalf("%s has %v, %v", h, all, err)
 		}

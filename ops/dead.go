@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"smsbridge/bridge"
 )
@@ -20,8 +18,6 @@ type DeadLetters interface {
 	DeadLetters(ctx context.Context, limit int) ([]bridge.Dead, int, error)
 	// DeadLetter reads one; [bridge.ErrNotFound] where there is none.
 	DeadLetter(ctx context.Context, id string) (bridge.Dead, error)
-	// Audits gives the last limit things that operators did, the oldest first.
-	Audits(ctx context.Context, limit int) ([]bridge.Audit, error)
 }
 
 // Undertaker deals with dead letters for an operator, who is by.
@@ -61,11 +57,6 @@ type DeadDone struct {
 	NewID  string `json:"new_id,omitempty"`
 }
 
-// AuditList is the body of /admin/v1/audit, the oldest first.
-type AuditList struct {
-	Audits []bridge.Audit `json:"audits"`
-}
-
 func (s *Server) deadRoutes(mux *http.ServeMux) {
 	if s.cfg.Dead == nil || s.cfg.Undertaker == nil {
 		return
@@ -76,7 +67,6 @@ func (s *Server) deadRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /admin/v1/dead/{id}", s.showDead)
 	mux.Handle("POST /admin/v1/dead/{id}/requeue", guard.Handler(http.HandlerFunc(s.requeueDead)))
 	mux.Handle("DELETE /admin/v1/dead/{id}", guard.Handler(http.HandlerFunc(s.dropDead)))
-	mux.HandleFunc("GET /admin/v1/audit", s.audit)
 }
 
 func rowOf(d bridge.Dead) DeadRow {
@@ -167,19 +157,6 @@ func (s *Server) dropDead(w http.ResponseWriter, r *http.Request) {
 	s.reply(w, http.StatusOK, DeadDone{ID: id, Action: bridge.ActionDrop})
 }
 
-func (s *Server) audit(w http.ResponseWriter, r *http.Request) {
-	limit, ok := s.limit(w, r)
-	if !ok {
-		return
-	}
-	all, err := s.cfg.Dead.Audits(r.Context(), limit)
-	if err != nil {
-		s.refuseDead(w, err)
-		return
-	}
-	s.reply(w, http.StatusOK, AuditList{Audits: append([]bridge.Audit{}, all...)})
-}
-
 func (s *Server) refuseDead(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, bridge.ErrNotFound):
@@ -189,27 +166,4 @@ func (s *Server) refuseDead(w http.ResponseWriter, err error) {
 	default:
 		s.refuse(w, http.StatusServiceUnavailable, "the dead letters cannot be dealt with now, see /readyz: "+err.Error())
 	}
-}
-
-// OperatorHeader says who asks for a change; it is written down and proves nothing.
-const OperatorHeader = "X-Operator"
-
-const maxOperator = 64
-
-// operator is who asks, as they say, and from where.
-func operator(r *http.Request) string {
-	name := strings.Map(func(c rune) rune {
-		if !unicode.IsPrint(c) {
-			return -1
-		}
-		return c
-	}, r.Header.Get(OperatorHeader))
-	if len(name) > maxOperator {
-		name = name[:maxOperator]
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	return cmp.Or(strings.ToValidUTF8(name, ""), "somebody") + " from " + host
 }

@@ -2,7 +2,6 @@ package ops_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -33,8 +32,6 @@ func (l *letters) DeadLetter(_ context.Context, id string) (bridge.Dead, error) 
 	}
 	return letter, l.broken
 }
-
-func (l *letters) Audits(context.Context, int) ([]bridge.Audit, error) { return nil, l.broken }
 
 func (l *letters) Requeue(_ context.Context, _, by string) (string, error) {
 	l.by = by
@@ -90,10 +87,5 @@ func TestDead(t *testing.T) {
 				t.Errorf("done by %q", l.by)
 			}
 		})
-	}
-	base := serve(t, ops.Config{Dead: &letters{}, Undertaker: &letters{}})
-	var list ops.AuditList
-	if status, _, body := get(t, base+"/admin/v1/audit"); status != 200 || json.Unmarshal([]byte(body), &list) != nil || list.Audits == nil {
-		t.Errorf("%d %s", status, body)
 	}
 }

@@ -236,7 +236,13 @@ func TestLookup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	both, none := []addressing.Conversation{viaOwn, viaPool}, []addressing.Conversation{}
+	view := func(c addressing.Conversation) addressing.View {
+		return addressing.View{
+			Conversation: c, Phase: addressing.PhaseOpen, OverAt: noon.Add(90 * 24 * time.Hour), FreeAt: noon.Add(120 * 24 * time.Hour),
+			Why: "open until 2030-04-02 if nobody writes",
+		}
+	}
+	both, none := []addressing.View{view(viaOwn), view(viaPool)}, []addressing.View{}
 	base := serve(t, ops.Config{Book: book, Region: "FR"})
 	for _, tc := range []struct {
 		name, address string

@@ -32,7 +32,9 @@ type Config struct {
 	Instances func() []Instance
 	// Book answers /admin/v1/lookup. Required.
 	Book *addressing.Book
-	// Dead and Undertaker serve /admin/v1/dead and /admin/v1/audit. Default: not served.
+	// Audit has every change by an operator. Default: nothing can be changed.
+	Audit AuditTrail
+	// Dead and Undertaker serve /admin/v1/dead. Default: not served.
 	Dead       DeadLetters
 	Undertaker Undertaker
 	// Region is the home region, in which a look-up reads national numbers; may be empty.
@@ -127,7 +129,12 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{Timeout: writeTimeout - time.Second}))
 	mux.HandleFunc("GET /admin/v1/queue", s.queue)
 	mux.HandleFunc("GET /admin/v1/lookup", s.lookup)
+	mux.HandleFunc("GET /admin/v1/optouts", s.listOptouts)
 	s.deadRoutes(mux)
+	if s.cfg.Audit != nil {
+		mux.HandleFunc("GET /admin/v1/audit", s.audit)
+		s.changeRoutes(mux)
+	}
 	return mux
 }
 

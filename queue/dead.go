@@ -125,6 +125,16 @@ func (s *Store) RemoveDead(ctx context.Context, id string, a bridge.Audit) error
 	return s.commit.Wait(ctx, era)
 }
 
+// KeepAudit keeps what an operator is about to do, for as long as dead letters. It returns once
+// that is on disk.
+func (s *Store) KeepAudit(ctx context.Context, a bridge.Audit) error {
+	era := s.commit.Era()
+	if _, err := s.put(ctx, auditSubject, a); err != nil {
+		return fmt.Errorf("queue: the record of what an operator does: %w", err)
+	}
+	return s.commit.Wait(ctx, era)
+}
+
 // Audits gives the last limit things that operators did, the oldest first.
 func (s *Store) Audits(ctx context.Context, limit int) ([]bridge.Audit, error) {
 	var all []bridge.Audit

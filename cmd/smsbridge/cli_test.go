@@ -128,14 +128,15 @@ func TestQueueLsJSON(t *testing.T) {
 
 func TestLookup(t *testing.T) {
 	base := daemon(t)
-	const head = "HANDLE                  PHONE         NUMBER        LAST USED (TO THE DAY)\n"
-	const ann = "web:ann                 +33612345678  +33700000001  2030-01-02\n"
-	const help = "xmpp:help@corp.example  +33612345678  +33700000009  2030-01-02\n"
-	const annAlone = "HANDLE   PHONE         NUMBER        LAST USED (TO THE DAY)\nweb:ann  +33612345678  +33700000001  2030-01-02\n"
+	const head = "HANDLE                  PHONE         NUMBER        LAST USED (TO THE DAY)  STATE\n"
+	const open = "  2030-01-02              open until 2030-04-02 if nobody writes\n"
+	const ann = "web:ann                 +33612345678  +33700000001" + open
+	const help = "xmpp:help@corp.example  +33612345678  +33700000009" + open
+	const annAlone = "HANDLE   PHONE         NUMBER        LAST USED (TO THE DAY)  STATE\nweb:ann  +33612345678  +33700000001" + open
 	for _, tc := range []struct{ name, address, want string }{
 		{"a phone", "06 12 34 56 78", "+33612345678 is a phone.\n" + head + ann + help},
 		{"a phone without", "+33611111111", "+33611111111 is a phone.\nIt has no conversations.\n"},
-		{"a handle of the pool", "web:ann", "web:ann is a handle without a number of its own: it has one of the pool on each phone.\n" + annAlone},
+		{"a handle of the pool", "web:ann", "web:ann is a handle without a number of its own: it has one of the pool, or a shared one, on each phone.\n" + annAlone},
 		{"a handle with its own", "xmpp:help@corp.example", "xmpp:help@corp.example is a handle with a number of its own, +33700000009.\n" + head + help},
 		{"a number of the pool", "+33700000001", "+33700000001 is a number of the bridge's pool.\n" + annAlone},
 		{"a dedicated number", "+33700000009", "+33700000009 is a number of the bridge and belongs to xmpp:help@corp.example.\n" + head + help},

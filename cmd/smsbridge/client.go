@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os/user"
 	"strings"
 	"time"
 
@@ -65,6 +66,29 @@ func (c opsClient) ask(ctx context.Context, std *stdio, method, path string, que
 		return false, err
 	}
 	return true, nil
+}
+
+// change asks for a change, and says what became of its subject.
+func (c opsClient) change(ctx context.Context, std *stdio, method, path string, query url.Values, done, before string) error {
+	var answer ops.Done
+	read, err := c.ask(ctx, std, method, path, query, operator(), &answer)
+	if err != nil || !read {
+		return err
+	}
+	if !answer.Changed {
+		done = before
+	}
+	_, err = fmt.Fprintf(std.out, "%s %s\n", answer.Subject, done)
+	return err
+}
+
+// operator says who asks for a change.
+func operator() http.Header {
+	who := http.Header{}
+	if u, err := user.Current(); err == nil {
+		who.Set(ops.OperatorHeader, u.Username)
+	}
+	return who
 }
 
 // cause leaves out the request that failed: the address that was looked up is in it.

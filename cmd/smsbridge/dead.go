@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os/user"
 	"text/tabwriter"
 	"time"
 
@@ -116,14 +116,10 @@ func (c *QueueDropCmd) Run(ctx context.Context, std *stdio) error {
 
 // each asks for the same with each id, and stops at the first that fails.
 func (c opsClient) each(ctx context.Context, std *stdio, ids []string, request func(id string) (method, path string)) error {
-	who := http.Header{}
-	if u, err := user.Current(); err == nil {
-		who.Set(ops.OperatorHeader, u.Username)
-	}
 	for _, id := range ids {
 		var done ops.DeadDone
 		method, path := request(id)
-		read, err := c.ask(ctx, std, method, path, nil, who, &done)
+		read, err := c.ask(ctx, std, method, path, nil, operator(), &done)
 		if err != nil {
 			return fmt.Errorf("%s: %w", id, err)
 		}
@@ -145,9 +141,13 @@ func (c *QueueAuditCmd) Run(ctx context.Context, std *stdio) error {
 		return err
 	}
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "AT\tBY\tACTION\tID\tSTAGE\tREASON\tNEW ID")
+	fmt.Fprintln(w, "AT\tBY\tACTION\tSUBJECT\tSTAGE\tREASON\tNEW ID")
 	for _, a := range list.Audits {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.At.Local().Format(time.DateTime), a.By, a.Action, a.ID, a.Stage, a.Reason, a.NewID)
+		subject, reason := cmp.Or(a.Subject, a.ID), string(a.Reason)
+		if a.Failed != "" {
+			reason = "not done: " + a.Failed
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.At.Local().Format(time.DateTime), a.By, a.Action, subject, a.Stage, reason, a.NewID)
 	}
 	return w.Flush()
 }

@@ -16,7 +16,7 @@ type QueueCmd struct {
 	Show    QueueShowCmd    `cmd:"" help:"Show one dead letter."`
 	Requeue QueueRequeueCmd `cmd:"" help:"Try the messages of dead letters again, each as a new message; their senders are told."`
 	Drop    QueueDropCmd    `cmd:"" help:"Give the messages of dead letters up for good."`
-	Audit   QueueAuditCmd   `cmd:"" help:"What operators did with dead letters."`
+	Audit   QueueAuditCmd   `cmd:"" help:"What operators did, with dead letters and with addresses."`
 	Export  QueueExportCmd  `cmd:"" help:"Write all that the queue of a stopped daemon holds to a file."`
 	Import  QueueImportCmd  `cmd:"" help:"Fill an empty queue with what export wrote."`
 }
