@@ -22,6 +22,8 @@ type BenchCmd struct {
 	MT    BenchMTCmd    `cmd:"" default:"withargs" help:"MT from intake to final status: rate, latency, and the cost of each stage."`
 	Queue BenchQueueCmd `cmd:"" help:"A long queue: memory, the next start, and whether intake slows down."`
 
+	Blocked BenchBlockedCmd `cmd:"" help:"Whether one conversation that waits makes the others wait."`
+
 	SMSC       BenchSMSCCmd       `cmd:"" hidden:""`
 	QueueFill  BenchQueueFillCmd  `cmd:"" hidden:""`
 	QueueStart BenchQueueStartCmd `cmd:"" hidden:""`

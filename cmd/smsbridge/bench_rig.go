@@ -116,7 +116,7 @@ func openBench(ctx context.Context, flags benchFlags, receipts bool, failed func
 	if r.dir, err = os.MkdirTemp(flags.Data, "smsbridge-bench-"); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
-	if r.smsc, err = startBenchSMSC("--busy-for", time.Minute.String()); err != nil {
+	if r.smsc, err = startBenchSMSC("--busy-for", (flags.Time + time.Minute).String()); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(r.dir))
 	}
 	cfg := benchConfig(filepath.Join(r.dir, "data"), r.smsc.addr, flags)

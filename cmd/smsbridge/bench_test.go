@@ -60,6 +60,23 @@ func TestBenchQueue(t *testing.T) {
 	}
 }
 
+// TestBenchBlocked measures for a moment.
+func TestBenchBlocked(t *testing.T) {
+	t.Setenv(asDaemon, "1")
+	var out, said bytes.Buffer
+	args := []string{"bench", "blocked", "--data", t.TempDir(), "--time", "200ms", "--rate", "50", "--rounds", "1", "--behind", "5", "--json"}
+	if code := execute(t.Context(), args, &stdio{out: &out, err: &said}); code != exitOK {
+		t.Fatalf("exit code %d:\n%s", code, &said)
+	}
+	var report benchBlockedReport
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		t.Fatalf("%v:\n%s", err, &out)
+	}
+	if len(report.Rounds) != 1 || report.Rounds[0].Free.Final.P50 <= 0 || report.Rounds[0].Blocked.Final.P50 <= 0 {
+		t.Errorf("impossible figures: %+v", report)
+	}
+}
+
 func TestQuantiles(t *testing.T) {
 	var all []time.Duration
 	for n := 1000; n > 0; n-- {
