@@ -48,7 +48,7 @@ type Config struct {
 	// it keeps in memory whole: 1 to 100000, default 256.
 	Credit int
 	// Held is how many messages a lane takes from the server before they are done: a
-	// conversation or a route with more than that waiting holds up its lane. Default 50000, at
+	// conversation or a route with more than that waiting holds up its lane. Default 25000, at
 	// about 250 bytes each; at least Credit.
 	Held int
 	// AckWait is how long the server waits for a sign of life of a message that was taken
@@ -113,7 +113,7 @@ func (c Config) withDefaults() (Config, error) {
 	orInt(&c.Replicas, 1)
 	orInt(&c.Lanes, 8)
 	orInt(&c.Credit, 256)
-	orInt(&c.Held, max(50_000, c.Credit))
+	orInt(&c.Held, max(25_000, c.Credit))
 	window := 30 * time.Second
 	if c.URL != "" {
 		window = 2 * time.Minute
