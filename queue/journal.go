@@ -53,12 +53,13 @@ func (s *Store) PutStory(ctx context.Context, st bridge.Story, rev uint64, durab
 		}
 		opts = append(opts, withTTL(kept))
 	}
+	began := s.stories.begin(era)
 	next, err := s.put(ctx, storySubject(st.ID), st, opts...)
 	if err != nil {
-		s.stories.forget(st.ID)
+		s.stories.doubt(st.ID, rev)
 		return 0, fmt.Errorf("queue: story of message %s: %w", st.ID, err)
 	}
-	s.stories.put(st.ID, copyOf(st), next, era)
+	s.stories.put(st.ID, copyOf(st), next, began)
 	if kept < s.cfg.SentFor {
 		s.release(ctx, st)
 	}
@@ -104,13 +105,14 @@ func (s *Store) RangeStories(ctx context.Context, after uint64, fn func(rev uint
 // PutRef records what an SMSC's message id belongs to. SMSCs use ids again after a while:
 // the last one counts. It does not wait for the disk.
 func (s *Store) PutRef(ctx context.Context, account, smscID string, ref bridge.SegmentRef) error {
-	era, subject := s.commit.Era(), refSubject(account, smscID)
+	subject := refSubject(account, smscID)
+	began := s.refs.begin(s.commit.Era())
 	seq, err := s.put(ctx, subject, ref)
 	if err != nil {
 		s.refs.forget(subject)
 		return err
 	}
-	s.refs.put(subject, ref, seq, era)
+	s.refs.put(subject, ref, seq, began)
 	return nil
 }
 
@@ -135,10 +137,11 @@ func (s *Store) ref(ctx context.Context, subject string) (bridge.SegmentRef, uin
 	if ref, seq, known := s.refs.get(subject, era); known {
 		return ref, seq, nil
 	}
+	began := s.refs.begin(era)
 	var ref bridge.SegmentRef
 	seq, err := s.lastSent(ctx, subject, &ref)
 	if err == nil {
-		s.refs.put(subject, ref, seq, era)
+		s.refs.put(subject, ref, seq, began)
 	}
 	return ref, seq, err
 }

@@ -102,7 +102,7 @@ func (s *Store) release(ctx context.Context, st bridge.Story) {
 		m.Data = data
 		m.Header.Set(jetstream.MsgTTLHeader, refKept.String())
 		m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(seq, 10))
-		s.refs.forget(subject)
+		s.refs.doubt(subject, seq)
 		if err := s.nc.PublishMsg(m); err != nil {
 			return
 		}

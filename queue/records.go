@@ -3,71 +3,16 @@ package queue
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"smsbridge/addressing"
 	"smsbridge/bridge"
 )
 
-// This file is the records in buckets: phones for the addressing Book, parts and marks
-// for the hub.
-
-// LoadRecord gives the record of phone and its revision; the zero Record and revision 0
-// where there is none.
-func (s *Store) LoadRecord(ctx context.Context, phone addressing.MSISDN) (addressing.Record, uint64, error) {
-	var r addressing.Record
-	data, rev, err := s.load(ctx, s.phones, phone.Digits())
-	if errors.Is(err, bridge.ErrNotFound) {
-		return r, 0, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &r)
-	}
-	if err != nil {
-		return addressing.Record{}, 0, fmt.Errorf("queue: record of %s: %w", phone.Masked(), err)
-	}
-	return r, rev, nil
-}
-
-// SaveRecord stores r if the revision is still rev; otherwise the error wraps
-// [addressing.ErrConflict]. It returns once r is on disk.
-func (s *Store) SaveRecord(ctx context.Context, phone addressing.MSISDN, r addressing.Record, rev uint64) error {
-	era := s.commit.Era()
-	data, err := json.Marshal(r)
-	if err == nil {
-		_, err = s.save(ctx, s.phones, phone.Digits(), data, rev)
-	}
-	if errors.Is(err, bridge.ErrConflict) {
-		err = fmt.Errorf("%w (%w)", addressing.ErrConflict, err)
-	}
-	if err != nil {
-		return fmt.Errorf("queue: record of %s: %w", phone.Masked(), err)
-	}
-	return s.commit.Wait(ctx, era)
-}
-
-// RangeRecords calls fn for every record, in no order, until fn returns false. It reads
-// the whole bucket, some 100,000 records a second: for an operator's question.
-func (s *Store) RangeRecords(ctx context.Context, fn func(addressing.MSISDN, addressing.Record) bool) error {
-	err := s.each(ctx, s.phones, func(e jetstream.KeyValueEntry) bool {
-		var phone addressing.MSISDN
-		var r addressing.Record
-		if err := errors.Join(phone.UnmarshalText([]byte("+"+e.Key())), json.Unmarshal(e.Value(), &r)); err != nil {
-			// One record that cannot be read hides no other.
-			s.log.Error().Err(err).Msg("queue: a record of a phone cannot be read")
-			return true
-		}
-		return fn(phone, r)
-	})
-	if err != nil {
-		return fmt.Errorf("queue: read the records of all phones: %w", err)
-	}
-	return nil
-}
+// This file is the records in buckets: parts and marks for the hub; phones.go has those of
+// phones.
 
 // maxPartKey is the longest key of a part as the bucket has it: RangeParts must be able to
 // read it back, so that it cannot become a digest.
@@ -177,15 +122,16 @@ func (s *Store) SetMark(ctx context.Context, key string, value []byte) error {
 	return nil
 }
 
+// load reads a record of a bucket; [bridge.ErrNotFound] where there is none. It sees every write
+// that had returned when it was called, whichever instance made it.
 func (s *Store) load(ctx context.Context, kv jetstream.KeyValue, key string) ([]byte, uint64, error) {
 	if err := s.readable(); err != nil {
 		return nil, 0, err
 	}
-	var e jetstream.KeyValueEntry
-	_, err := s.patiently(ctx, func(ctx context.Context) (err error) {
-		e, err = kv.Get(ctx, key)
-		return err
-	})
+	if s.server == nil {
+		return s.loadFromLeader(ctx, kv.Bucket(), key)
+	}
+	e, err := kv.Get(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) { // deleted ones included
 		return nil, 0, bridge.ErrNotFound
 	}

@@ -40,9 +40,10 @@ type Store struct {
 	publisher *publisher
 	lanes     int // in use; cfg.Lanes may have to wait
 
-	stories   *recent[bridge.Story]      // by message id
-	refs      *recent[bridge.SegmentRef] // by subject
-	fill      fill                       // of the journal
+	stories   *recent[string, bridge.Story]      // by message id
+	refs      *recent[string, bridge.SegmentRef] // by subject
+	records   *recent[uint64, string]            // of phones, packed, by their digits
+	fill      fill                               // of the journal
 	forgetful forgetful
 
 	streams map[string]jetstream.Stream // by name; not changed after Open
@@ -98,11 +99,12 @@ func newStore(cfg Config) *Store {
 		running:  make(map[string]bool),
 		counters: map[string]*counters{stageMT: {}, stageMO: {}, stageOUT: {}},
 	}
-	remember := 0
+	stories, phones := 0, 0
 	if cfg.URL == "" { // another instance may write to an external server
-		remember = rememberedStories
+		stories, phones = rememberedStories, max(0, cfg.RememberedPhones)
 	}
-	s.stories, s.refs = newRecent[bridge.Story](remember), newRecent[bridge.SegmentRef](remember)
+	s.stories, s.refs = newRecent[string, bridge.Story](stories), newRecent[string, bridge.SegmentRef](stories)
+	s.records = newRecent[uint64, string](phones)
 	s.fill = fill{limit: uint64(cfg.SentMaxMsgs), count: s.countSent}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.link.init()
