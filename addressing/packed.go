@@ -2,6 +2,7 @@ package addressing
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 	"time"
 )
@@ -62,39 +63,59 @@ func (p *packer) text(s string) {
 	p.buf = append(p.buf, s...)
 }
 
-// time packs the difference to a time that is known; the zero time, which has no count of
-// nanoseconds, is told apart.
-func (p *packer) time(t time.Time, base int64) {
-	p.bool(!t.IsZero())
-	if !t.IsZero() {
-		p.int(t.UnixNano() - base)
-	}
-}
+// What the first octet of an entry says: which times it has, for the zero time has no count of
+// nanoseconds; in two bits each the kind of its Number and its network.
+const (
+	packedCreated = 1 << iota
+	packedUsed
+	packedReleased
+	packedIntroduced
+	packedKind    = 4 // shift
+	packedNetwork = 6 // shift
+)
 
-func (p *packer) handle(h Handle) { p.text(h.String()) }
-
-func (p *packer) number(n Number) {
-	p.int(int64(n.kind))
-	p.text(n.value)
-	if n.kind == ShortCode {
-		p.text(n.country)
-	}
-}
+// packedNetworks are the networks that need no letters. The first stands for any other.
+var packedNetworks = [4]string{"", NetworkXMPP, NetworkWeb, NetworkMatrix}
 
 func (p *packer) entry(e *Entry) {
-	p.number(e.Number)
-	p.handle(e.Handle)
-	base := e.Created.UnixNano()
-	p.time(e.Created, 0)
-	p.time(e.LastUsed, base)
-	p.time(e.ReleasedAt, base)
+	network := max(0, slices.Index(packedNetworks[:], e.Handle.network))
+	flags := byte(e.Number.kind)<<packedKind | byte(network)<<packedNetwork
+	for _, f := range []struct {
+		holds bool
+		flag  byte
+	}{
+		{!e.Created.IsZero(), packedCreated}, {!e.LastUsed.IsZero(), packedUsed},
+		{!e.ReleasedAt.IsZero(), packedReleased}, {e.Introduced, packedIntroduced},
+	} {
+		if f.holds {
+			flags |= f.flag
+		}
+	}
+	p.buf = append(p.buf, flags)
+	p.text(e.Number.value)
+	if e.Number.kind == ShortCode {
+		p.text(e.Number.country)
+	}
+	if network == 0 {
+		p.text(e.Handle.network)
+	}
+	p.text(e.Handle.id)
+	base := int64(0)
+	for _, t := range []time.Time{e.Created, e.LastUsed, e.ReleasedAt} {
+		if !t.IsZero() {
+			p.int(t.UnixNano() - base)
+			base = t.UnixNano()
+		}
+	}
 	p.int(int64(e.Index))
-	p.bool(e.Introduced)
 }
 
 func (p *packer) stop(s *Stop) {
-	p.handle(s.Handle)
-	p.time(s.At, 0)
+	p.text(s.Handle.String())
+	p.bool(!s.At.IsZero())
+	if !s.At.IsZero() {
+		p.int(s.At.UnixNano())
+	}
 	p.text(s.By)
 }
 
@@ -122,33 +143,41 @@ func (u *unpacker) text() string {
 	return text
 }
 
-func (u *unpacker) time(base int64) time.Time {
-	if !u.bool() {
-		return time.Time{}
-	}
-	return time.Unix(0, u.int()+base).UTC()
-}
-
-// handle needs no look at its form: it was a Handle.
-func (u *unpacker) handle() Handle {
-	network, id, _ := strings.Cut(u.text(), ":")
-	return Handle{network: network, id: id}
-}
-
-func (u *unpacker) number() Number {
-	n := Number{kind: NumberKind(u.int()), value: u.text()}
-	if n.kind == ShortCode {
-		n.country = u.text()
-	}
-	return n
-}
-
 func (u *unpacker) entry() Entry {
-	e := Entry{Number: u.number(), Handle: u.handle(), Created: u.time(0)}
-	base := e.Created.UnixNano()
-	e.LastUsed, e.ReleasedAt = u.time(base), u.time(base)
-	e.Index, e.Introduced = int(u.int()), u.bool()
+	flags := u.s[0]
+	u.s = u.s[1:]
+	e := Entry{Introduced: flags&packedIntroduced != 0}
+	e.Number.kind = NumberKind(flags >> packedKind & 3)
+	e.Number.value = u.text()
+	if e.Number.kind == ShortCode {
+		e.Number.country = u.text()
+	}
+	// It needs no look at its form: it was a Handle.
+	e.Handle.network = packedNetworks[flags>>packedNetwork]
+	if e.Handle.network == "" {
+		e.Handle.network = u.text()
+	}
+	e.Handle.id = u.text()
+	base := int64(0)
+	for _, t := range []struct {
+		flag byte
+		time *time.Time
+	}{{packedCreated, &e.Created}, {packedUsed, &e.LastUsed}, {packedReleased, &e.ReleasedAt}} {
+		if flags&t.flag != 0 {
+			base += u.int()
+			*t.time = time.Unix(0, base).UTC()
+		}
+	}
+	e.Index = int(u.int())
 	return e
 }
 
-func (u *unpacker) stop() Stop { return Stop{Handle: u.handle(), At: u.time(0), By: u.text()} }
+func (u *unpacker) stop() Stop {
+	network, id, _ := strings.Cut(u.text(), ":")
+	s := Stop{Handle: Handle{network: network, id: id}}
+	if u.bool() {
+		s.At = time.Unix(0, u.int()).UTC()
+	}
+	s.By = u.text()
+	return s
+}

@@ -62,6 +62,8 @@ type Queue struct {
 	URL             string
 	CredentialsFile string // of an external server; may be empty
 	Replicas        int    // 1, 3 or 5; 0 where the file does not say
+	// RememberedPhones is how many phones' records stand in memory; 0: the queue's default.
+	RememberedPhones int
 	// LeaseTime is within what time another instance takes over from one that died: 2 s to
 	// 10 min; 0: default.
 	LeaseTime   time.Duration

@@ -44,7 +44,7 @@ func TestExampleUncommented(t *testing.T) {
 	// What cannot hold at once, or needs files that are not here.
 	expected := []string{
 		"queue.credentials_file: cannot be read", "queue.durability: is for the server inside", "queue.listen: is for the server inside",
-		"queue.min_free: is for the server inside", "smsc[0].tls.ca_file: cannot be read", "smsc[0].tls.cert_file: cannot be read",
+		"queue.min_free: is for the server inside", "queue.remembered_phones: is for the server inside", "smsc[0].tls.ca_file: cannot be read", "smsc[0].tls.cert_file: cannot be read",
 		"smsc[0].tls.key_file: cannot be read", "xmpp.secret_file: cannot be read", "smsc[0].system_type: is empty",
 		"smsc[0].address_range: is empty", "smsc[0].address: is not used with outbind", "smsc[0].tls: cannot be used with outbind",
 		"portability.token_file: cannot be read",

@@ -42,6 +42,7 @@ func (f *file) readQueue(s *section) {
 	q.Durability = read(s, "durability", oneOf(DurabilityPower, DurabilityProcess), "")
 	q.Listen = read(s, "listen", listenAddress, "")
 	q.MinFree = read(s, "min_free", size, 0)
+	q.RememberedPhones = read(s, "remembered_phones", integer(1, 100_000_000), 0)
 	f.within(s, "max_bytes", func(s *section) {
 		q.MaxBytes = Sizes{MT: read(s, "mt", size, 0), MO: read(s, "mo", size, 0), OUT: read(s, "out", size, 0), Log: read(s, "log", size, 0), Dead: read(s, "dead", size, 0)}
 	})
@@ -71,7 +72,7 @@ func (f *file) readKeep(s *section) {
 // other way round: one of the two would silently do nothing.
 func (f *file) queueFits(s *section) {
 	if s.get("url").given() {
-		for _, key := range []string{"durability", "listen", "min_free"} {
+		for _, key := range []string{"durability", "listen", "min_free", "remembered_phones"} {
 			if v := s.get(key); v.given() {
 				v.problemf("is for the server inside the daemon, but queue.url names another: remove one of the two")
 			}

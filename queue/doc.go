@@ -22,6 +22,13 @@
 // loses, and may repeat. Whoever handles it asks the journal first. So the ids are ours
 // and never stream sequences.
 //
+// # What is remembered
+//
+// Where this process alone writes, at the embedded server, it remembers what it wrote and read last:
+// stories, the SMSC's ids, and the records of phones (recent.go). At an external server other instances
+// write too, so nothing is remembered, and a record that decides is read at the leader of its
+// stream (leader.go): a replica may be behind.
+//
 // # When the disk fails
 //
 // A server whose write failed never writes again, and those who publish wait in vain. So

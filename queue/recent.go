@@ -1,9 +1,6 @@
 package queue
 
-import (
-	"math"
-	"sync"
-)
+import "sync"
 
 // recent remembers the records that this process wrote or read last, so that what follows at
 // once upon a write, such as the dispatch of a message upon its acceptance, need not ask
@@ -19,13 +16,20 @@ type recent[K comparable, V any] struct {
 	younger, older map[K]revised[V]
 }
 
-// revised is a record with its revision in the stream; or, with a value that is not known,
-// the word that what is older must not be remembered.
+// revised is a record with its revision in the stream; or, with the bit unknown in that, the
+// word that what is older must not be remembered. There may be millions, so they are small.
 type revised[V any] struct {
-	value   V
-	rev     uint64
-	unknown bool
+	value V
+	rev   uint64
 }
+
+// unknown is a bit that no revision has: a stream would need 290,000 years to get there at a
+// million messages a second.
+const unknown = 1 << 63
+
+func (r revised[V]) unknown() bool { return r.rev&unknown != 0 }
+
+func (r revised[V]) newerThan(rev uint64) bool { return r.rev&^unknown > rev }
 
 // moment is when a read or a write began: the era, and how often a generation had been
 // forgotten.
@@ -48,7 +52,7 @@ func (r *recent[K, V]) get(key K, era uint64) (v V, rev uint64, known bool) {
 			r.keep(key, found)
 		}
 	}
-	if found.unknown {
+	if found.unknown() {
 		return v, 0, false
 	}
 	return found.value, found.rev, young || known
@@ -70,12 +74,15 @@ func (r *recent[K, V]) put(key K, v V, rev uint64, began moment) {
 	if began.era > r.era {
 		r.era, r.younger, r.older = began.era, make(map[K]revised[V]), nil
 	}
-	if r.size == 0 || r.last(key).rev > rev {
+	if r.size == 0 || r.last(key).newerThan(rev) {
 		return
 	}
 	// What was put since began is forgotten by the second turn at the soonest.
-	late := began.era < r.era || r.turn > began.turn+1
-	r.keep(key, revised[V]{value: v, rev: rev, unknown: late})
+	if began.era < r.era || r.turn > began.turn+1 {
+		r.keep(key, revised[V]{rev: rev | unknown})
+		return
+	}
+	r.keep(key, revised[V]{value: v, rev: rev})
 }
 
 // doubt is for a write over the revision rev that failed, or of which nobody knows what
@@ -84,15 +91,15 @@ func (r *recent[K, V]) put(key K, v V, rev uint64, began moment) {
 func (r *recent[K, V]) doubt(key K, rev uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.size == 0 || r.last(key).rev > rev {
+	if r.size == 0 || r.last(key).newerThan(rev) {
 		return // that write has come too late, or is known
 	}
-	r.keep(key, revised[V]{rev: rev + 1, unknown: true})
+	r.keep(key, revised[V]{rev: rev + 1 | unknown})
 }
 
 // forget is doubt where the write was not bound to a revision: the record is not remembered
 // again until the doubt falls out of both generations.
-func (r *recent[K, V]) forget(key K) { r.doubt(key, math.MaxUint64-1) }
+func (r *recent[K, V]) forget(key K) { r.doubt(key, unknown-2) }
 
 // last is what is known of key, if anything; the lock is held.
 func (r *recent[K, V]) last(key K) revised[V] {

@@ -1,6 +1,13 @@
 package queue
 
-import "testing"
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"smsbridge/addressing"
+)
 
 func TestRecent(t *testing.T) {
 	type state map[string]string // what is expected of each key; empty: not known
@@ -69,5 +76,31 @@ func TestRecent(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkRemember tells what it takes of the heap to remember the records of a million phones,
+// each with one conversation.
+func BenchmarkRemember(b *testing.B) {
+	const n = 1_000_000
+	now := time.Now().UTC()
+	number := addressing.MustParseNumber("+33700000001")
+	size := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	for b.Loop() {
+		before := size()
+		r := newRecent[uint64, string](n)
+		for i := range n {
+			person := addressing.MustParseHandle(fmt.Sprintf("xmpp:person%07d@corp.example", i))
+			begun := now.Add(-time.Duration(i) * time.Second)
+			record := addressing.Record{V: 2, Entries: []addressing.Entry{{Number: number, Handle: person, Created: begun, LastUsed: now}}}
+			r.put(33_600_000_000+uint64(i), record.Packed(), uint64(i+1), moment{})
+		}
+		b.ReportMetric(float64(size()-before)/n, "B/record")
+		runtime.KeepAlive(r)
 	}
 }

@@ -37,7 +37,7 @@ func queueConfig(cfg *configs.Config, log zerolog.Logger) queue.Config {
 		LogMaxBytes: int64(q.MaxBytes.Log), DeadMaxBytes: int64(q.MaxBytes.Dead), MinFree: int64(q.MinFree),
 		MTMaxMsgs: int64(q.MaxMessages.MT), MOMaxMsgs: int64(q.MaxMessages.MO), OUTMaxMsgs: int64(q.MaxMessages.OUT),
 		MTMaxPerHandle: q.MaxMessages.Handle, MTMaxPerRoute: q.MaxMessages.Route,
-		LeaseTime: q.LeaseTime, SentFor: q.Keep.Journal, LogFor: q.Keep.Log, DeadFor: q.Keep.Dead, Logger: room(log, "queue"),
+		RememberedPhones: q.RememberedPhones, LeaseTime: q.LeaseTime, SentFor: q.Keep.Journal, LogFor: q.Keep.Log, DeadFor: q.Keep.Dead, Logger: room(log, "queue"),
 	}
 	if q.URL == "" {
 		c.Dir = filepath.Join(cfg.DataDir, "queue")
