@@ -35,6 +35,9 @@ type instanceRecord struct {
 	Since   time.Time `json:"since"`
 	// Lanes says that it takes its share of the lanes.
 	Lanes bool `json:"lanes"`
+	// Waiting are the persons and routes of which many messages wait in its lanes, with how
+	// many, for the bounds that hold for all instances together.
+	Waiting map[string]int `json:"waiting,omitempty"`
 	// Gone says that it holds nothing any more and never will again: left, or evicted by
 	// another because it gave no sign of life.
 	Gone string `json:"gone,omitempty"`
@@ -87,7 +90,9 @@ func (k *keeper) beat(ctx context.Context) {
 // renew writes the record once.
 func (k *keeper) renew(ctx context.Context) error {
 	k.mu.Lock()
-	rec := instanceRecord{V: layout, Name: k.name, Process: k.process, Since: k.since, Lanes: k.wantsLanes()}
+	rec := instanceRecord{
+		V: layout, Name: k.name, Process: k.process, Since: k.since, Lanes: k.wantsLanes(), Waiting: k.many(),
+	}
 	me, rev := k.me, k.rev
 	k.mu.Unlock()
 	began := k.clock()
@@ -215,6 +220,19 @@ func (k *keeper) tidy(ctx context.Context) {
 		_ = k.stream.Purge(ctx, jetstream.WithPurgeSubject("$KV."+bucketLeases+"."+instanceKey+id)) // or another instance does
 		cancel()
 	}
+}
+
+// waiting is how many messages with that key wait at the other instances, as far as it is many.
+func (k *keeper) waiting(key string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n := 0
+	for id, s := range k.instances {
+		if id != k.me && s.Gone == "" {
+			n += s.Waiting[key]
+		}
+	}
+	return n
 }
 
 // live are the ids of the instances that share the lanes, this one included, in an order

@@ -25,8 +25,9 @@ type keeper struct {
 	name    string // for people
 	process string
 	lanes   int
-	start0  time.Time    // what clock counts from
-	until   atomic.Int64 // by clock: when the leases of this instance are over
+	many    func() map[string]int // what the others are told of what waits here
+	start0  time.Time             // what clock counts from
+	until   atomic.Int64          // by clock: when the leases of this instance are over
 
 	kick, beatNow, again chan struct{}
 
@@ -49,7 +50,7 @@ type leaseChanges struct{ taken, given, lost uint64 }
 
 func newKeeper(s *Store, kv jetstream.KeyValue, stream jetstream.Stream) *keeper {
 	k := &keeper{
-		kv: kv, stream: stream, log: s.log, ttl: s.cfg.LeaseTime, name: instanceName(s.id), process: s.id, lanes: s.lanes, start0: time.Now(),
+		kv: kv, stream: stream, log: s.log, ttl: s.cfg.LeaseTime, name: instanceName(s.id), process: s.id, lanes: s.lanes, many: s.manyWaiting, start0: time.Now(),
 		kick: make(chan struct{}, 1), beatNow: make(chan struct{}, 1), again: make(chan struct{}, 1),
 		instances: make(map[string]*sighting), leases: make(map[string]*lease),
 	}

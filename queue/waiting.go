@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"strings"
 	"sync"
 
 	"smsbridge/addressing"
@@ -10,8 +11,9 @@ import (
 // waiting counts the messages to phones that wait, by person and by route, so that no one
 // of them takes all the room. It counts what the lanes of this process have taken and
 // not finished, up to Config.Held in each: so it is right again soon after a start, and
-// a bound holds but for the few messages that no lane has seen yet. Of several instances
-// each counts the lanes that it works on.
+// a bound holds but for the few messages that no lane has seen yet. Of several instances each
+// counts the lanes that it works on, and tells the others, with its signs of life, of what many
+// wait: their bounds hold but for what waits in a few seconds, and a tenth for each of them.
 type waiting struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -40,6 +42,38 @@ func (w *waiting) of(key string) int {
 	return w.n[key]
 }
 
+// maxMany bounds what an instance tells the others.
+const maxMany = 1000
+
+// manyWaiting are the keys, at most maxMany, of which at least a tenth of what may wait does.
+func (s *Store) manyWaiting() map[string]int {
+	if s.cfg.MTMaxPerHandle == 0 && s.cfg.MTMaxPerRoute == 0 {
+		return nil
+	}
+	many := make(map[string]int)
+	s.waiting.mu.Lock()
+	defer s.waiting.mu.Unlock()
+	for key, n := range s.waiting.n {
+		limit := s.cfg.MTMaxPerHandle
+		if strings.HasPrefix(key, routeKey("")) {
+			limit = s.cfg.MTMaxPerRoute
+		}
+		if n >= max(1, limit/10) && len(many) < maxMany {
+			many[key] = n
+		}
+	}
+	return many
+}
+
+// waits is how many messages with that key wait, here and at the other instances.
+func (s *Store) waits(key string) int {
+	n := s.waiting.of(key)
+	if s.keeper != nil {
+		n += s.keeper.waiting(key)
+	}
+	return n
+}
+
 func handleKey(h addressing.Handle) string { return "handle " + h.String() }
 
 func routeKey(name string) string { return "route " + name }
@@ -66,11 +100,11 @@ func (s *Store) routeOf(m *bridge.MT) string {
 
 // room refuses m while as many as may wait of its sender, or of its route, do.
 func (s *Store) room(m *bridge.MT) error {
-	if limit := s.cfg.MTMaxPerHandle; limit > 0 && s.waiting.of(handleKey(m.Handle)) >= limit {
+	if limit := s.cfg.MTMaxPerHandle; limit > 0 && s.waits(handleKey(m.Handle)) >= limit {
 		return bridge.ErrHandleFull
 	}
 	if limit := s.cfg.MTMaxPerRoute; limit > 0 && s.cfg.RouteOf != nil &&
-		s.waiting.of(routeKey(s.routeOf(m))) >= limit {
+		s.waits(routeKey(s.routeOf(m))) >= limit {
 		return bridge.ErrRouteFull
 	}
 	return nil

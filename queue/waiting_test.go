@@ -87,3 +87,21 @@ func fillUp(t *testing.T, s *queue.Store, name string, want error) (accepted int
 	t.Fatal("it is never full")
 	return accepted
 }
+
+// The bounds hold for all instances together: one refuses what another has too much of.
+func TestBoundsAcrossInstances(t *testing.T) {
+	remote := natsServer(t, t.TempDir(), -1)
+	bounded := func(c *queue.Config) { c.MTMaxPerHandle = 40 }
+	works := open(t, "", external(remote), quickLease, bounded)
+	accepts := open(t, "", external(remote), quickLease, bounded)
+	work(t, works, func(ctx context.Context, _ bridge.MT) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	holds(t, works, 0, 8)
+	accepted := fillUp(t, accepts, "here", bridge.ErrHandleFull)
+	if accepted < 40 {
+		t.Errorf("refused after %d messages", accepted)
+	}
+	wantError(t, works.PublishMT(t.Context(), mt(1, 1)), bridge.ErrHandleFull)
+}
