@@ -77,9 +77,19 @@ func (s *Store) RunMT(ctx context.Context, handle func(context.Context, bridge.M
 	return run(ctx, s, mtStage, handle)
 }
 
-// RunMO hands the messages of the MO queue to handle; see [Store.RunMT].
+// RunMO hands the messages of the MO queue to handle; see [Store.RunMT]. A text only once it
+// is on disk: the server hands it out before that, and what a power cut takes back the SMSC sends
+// again, as a message with another id, which must not have been shown. A receipt waits for
+// nothing: one that comes again changes nothing.
 func (s *Store) RunMO(ctx context.Context, handle func(context.Context, bridge.MO) error) error {
-	return run(ctx, s, moStage, handle)
+	return run(ctx, s, moStage, func(ctx context.Context, m bridge.MO) error {
+		if !m.IsReceipt() {
+			if err := s.commit.settled(ctx); err != nil {
+				return err
+			}
+		}
+		return handle(ctx, m)
+	})
 }
 
 // RunOUT hands the messages of the OUT queue to handle, each network in lanes of its

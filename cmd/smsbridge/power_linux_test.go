@@ -193,13 +193,19 @@ func (r *powerRun) finish(p *process) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	before, changed := -1, time.Now()
+	ended := make(map[string]bool)
 	for {
 		open := r.waiting(p)
 		for _, k := range r.talks {
 			for _, id := range k.accepted {
-				if m, err := k.who.status(r.t.Context(), id); err != nil {
+				if ended[id] {
+					continue
+				}
+				m, err := k.who.status(r.t.Context(), id)
+				if err != nil {
 					r.t.Fatal(err)
-				} else if m.Code != http.StatusNotFound && !final[string(m.Status)] {
+				}
+				if ended[id] = m.Code == http.StatusNotFound || final[string(m.Status)]; !ended[id] {
 					open++
 				}
 			}
@@ -209,11 +215,11 @@ func (r *powerRun) finish(p *process) {
 				}
 			}
 		}
+		if open != before { // asking for all may itself take longer than still
+			before, changed = open, time.Now()
+		}
 		if open == 0 || time.Since(changed) > still {
 			return
-		}
-		if open != before {
-			before, changed = open, time.Now()
 		}
 		<-tick.C
 	}
