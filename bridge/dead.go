@@ -144,7 +144,7 @@ func (h *Hub) Drop(ctx context.Context, letters Letters, id, by string) error {
 func (h *Hub) endDropped(ctx context.Context, m MT) error {
 	t, err := h.take(ctx, m)
 	if err != nil {
-		return err
+		return ignoreDone(err)
 	}
 	switch {
 	case t.story.State == Sent:

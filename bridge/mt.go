@@ -37,7 +37,7 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) (err error) {
 	}
 	t, err := h.take(ctx, m)
 	if err != nil {
-		return err
+		return ignoreDone(err)
 	}
 	defer t.leave()
 	switch {
@@ -101,7 +101,7 @@ func (h *Hub) defect(ctx context.Context, m MT, panicked any) error {
 	h.log.Error().Str("message_id", m.ID).Interface("panic", panicked).Bytes("stack", debug.Stack()).Msg("a defect of the bridge")
 	t, err := h.take(ctx, m)
 	if err != nil {
-		return err
+		return ignoreDone(err)
 	}
 	if t.story.State.Final() {
 		return t.tell(ctx, t.story, t.rev)
@@ -150,7 +150,7 @@ func (t *turn) leave() {
 }
 
 // take reads the story of m, or begins it where m was never tried: it is stored with the
-// first attempt, or with the end.
+// first attempt, or with the end. It returns errDone where there is nothing left to do.
 func (h *Hub) take(ctx context.Context, m MT) (*turn, error) {
 	s, rev, err := h.Journal.Story(ctx, m.ID)
 	if errors.Is(err, ErrNotFound) {
@@ -164,17 +164,28 @@ func (h *Hub) take(ctx context.Context, m MT) (*turn, error) {
 
 // first begins the story of m, and writes its line into the log unless who accepted it did.
 func (h *Hub) first(ctx context.Context, m MT) (Story, error) {
+	if forgot, err := h.Journal.Forgot(ctx, m); err != nil {
+		return Story{}, err
+	} else if forgot {
+		return Story{}, errDone
+	}
 	if missing := h.unlogged.has(m.ID); missing || m.By != h.process {
 		if err := h.logMT(ctx, m); err != nil {
 			return Story{}, err
 		}
 		h.unlogged.remove(m.ID)
 	}
-	s := newStory(m)
-	if h.Journal.Forgets(m.AcceptedAt) {
-		s.State = Submitting // as if a crash had come in the middle
+	return newStory(m), nil
+}
+
+// errDone: the message was dealt with long ago, and a crash brought it back.
+var errDone = errors.New("bridge: the message has been dealt with")
+
+func ignoreDone(err error) error {
+	if errors.Is(err, errDone) {
+		return nil
 	}
-	return s, nil
+	return err
 }
 
 // waits tells whether the next attempt is not due yet. One that seems further away than the

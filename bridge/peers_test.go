@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"smsbridge/addressing"
 	"smsbridge/bridge"
@@ -172,10 +171,15 @@ type store struct {
 	onPutRef    func(id string) error
 	onLog       func(bridge.Entry) error
 	onRange     func() // after the records were read
-	forgets     bool   // whatever the real one says
+	forgot      bool   // whatever the real one says
 }
 
-func (s *store) Forgets(at time.Time) bool { return s.forgets || s.Store.Forgets(at) }
+func (s *store) Forgot(ctx context.Context, m bridge.MT) (bool, error) {
+	if s.forgot {
+		return true, nil
+	}
+	return s.Store.Forgot(ctx, m)
+}
 
 // fails is a hook that fails n times where match says so.
 func fails[T any](n int, match func(T) bool) func(T) error {

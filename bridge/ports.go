@@ -22,16 +22,17 @@ type Queue interface {
 	PublishOUT(ctx context.Context, m OUT) error
 }
 
-// StoryKept is how long a Journal keeps a story at least after it was last written.
-const StoryKept = time.Hour
+// StoryKept is how long a Journal keeps a story at least after it was last written: for so
+// long a sender's repeat is known.
+const StoryKept = 10 * time.Minute
 
 // Journal keeps a [Story] for each MT message that was tried, or has ended, and finds it by
 // an SMSC's message id. All methods may be called concurrently.
 type Journal interface {
-	// Forgets tells whether the story of a message that was accepted at that time may be gone
-	// although the message was tried: a queue that comes back after a crash may bring with it
-	// what had left it, and where that took longer than StoryKept nobody can say.
-	Forgets(acceptedAt time.Time) bool
+	// Forgot tells whether m, which has no story, was tried all the same: a queue that comes
+	// back after a crash may bring with it what had left it just before, and where that took
+	// longer than StoryKept the story may be gone by then.
+	Forgot(ctx context.Context, m MT) (bool, error)
 	// Story reads the record and its revision; [ErrNotFound] where there is none.
 	Story(ctx context.Context, id string) (Story, uint64, error)
 	// PutStory stores s if the record's revision is still rev (0: there is none yet)

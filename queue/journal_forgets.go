@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"smsbridge/bridge"
 )
 
@@ -14,7 +16,7 @@ import (
 // so has one that was sent and whose story is gone. The second kind is in no queue, but a
 // crash may bring back what had left the queue just before it. Its story was written just
 // before as well, and is there unless nobody worked on the queue for as long as the journal
-// keeps a story at least.
+// keeps a story at least. Then the log of its conversation is asked.
 
 // earlySubject has a record while the journal lets stories go before Config.SentFor, and
 // earlyAgain is how often it is written anew, so that it stays as long as they matter.
@@ -25,7 +27,7 @@ const (
 
 // awayLong is for how long nobody may have written to the journal before a story that is kept
 // for keptLeast may be gone.
-const awayLong = keptLeast - 10*time.Minute
+const awayLong = keptLeast - 2*time.Minute
 
 // forgetful knows whether the journal may have forgotten that a message was tried. Its
 // methods may be called concurrently.
@@ -33,7 +35,7 @@ type forgetful struct {
 	mu      sync.Mutex
 	early   bool      // stories go early
 	written time.Time // when this process last put that on record
-	until   time.Time // what was accepted until then may be forgotten
+	until   time.Time // what left the queue shortly before may be forgotten
 }
 
 // away notes that nobody wrote to the journal since then.
@@ -45,13 +47,39 @@ func (f *forgetful) away(since time.Time) {
 	}
 }
 
-// Forgets tells whether the story of a message that was accepted at that time may be gone
-// although the message was tried.
-func (s *Store) Forgets(acceptedAt time.Time) bool {
+// Forgot tells whether m, which has no story, was tried all the same; see [bridge.Journal]. It
+// asks the log of the conversation, which has what its sender was told: only where something
+// was told shortly before the queue was away does that take more than one look-up.
+func (s *Store) Forgot(ctx context.Context, m bridge.MT) (bool, error) {
 	s.forgetful.mu.Lock()
-	defer s.forgetful.mu.Unlock()
-	return !acceptedAt.After(s.forgetful.until)
+	until := s.forgetful.until
+	s.forgetful.mu.Unlock()
+	if m.AcceptedAt.After(until) {
+		return false, nil
+	}
+	subject, from := conversationSubject(m.Handle, m.Phone)+"."+logStatuses, until.Add(-leftLately)
+	var last *jetstream.RawStreamMsg
+	_, err := s.patiently(ctx, func(ctx context.Context) (err error) {
+		last, err = s.streams[streamLog].GetLastMsgForSubject(ctx, subject)
+		return err
+	})
+	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && last.Time.Before(from) {
+		return false, nil
+	}
+	tried := false
+	if err == nil {
+		cfg := jetstream.ConsumerConfig{FilterSubject: subject, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from}
+		err = s.scan(ctx, cfg, func(e bridge.Entry) { tried = tried || e.ID == m.ID && e.State != bridge.Accepted })
+	}
+	if err != nil {
+		return false, fmt.Errorf("queue: whether message %s was tried: %w", m.ID, err)
+	}
+	return tried, nil
 }
+
+// leftLately is for how long before a crash what left the queue may come back: acknowledgements
+// take a moment, and the kernel writes within half a minute what nobody synced.
+const leftLately = 5 * time.Minute
 
 // letGoEarly puts on disk that stories go early from now on, before the first does.
 func (s *Store) letGoEarly(ctx context.Context) error {

@@ -15,7 +15,7 @@ func TestKeptFor(t *testing.T) {
 	}{
 		{"empty", 0, week, week},
 		{"a quarter full", 250, week, week},
-		{"half full: the geometric mean", 500, week, 46661 * time.Second},
+		{"half full: the geometric mean", 500, week, 19049 * time.Second},
 		{"three quarters full", 750, week, keptLeast},
 		{"full", 1000, week, keptLeast},
 		{"more than full", 5000, week, keptLeast},
