@@ -170,6 +170,7 @@ type store struct {
 	onPutStory  func(bridge.Story) error
 	onPutRef    func(id string) error
 	onLog       func(bridge.Entry) error
+	onStory     func(id string) error
 	onRange     func() // after the records were read
 	forgot      bool   // whatever the real one says
 }
@@ -210,6 +211,13 @@ func (s *store) PublishMT(ctx context.Context, m bridge.MT) error {
 		return err
 	}
 	return s.Store.PublishMT(ctx, m)
+}
+
+func (s *store) Story(ctx context.Context, id string) (bridge.Story, uint64, error) {
+	if err := hook(s, &s.onStory, id); err != nil {
+		return bridge.Story{}, 0, err
+	}
+	return s.Store.Story(ctx, id)
 }
 
 func (s *store) PutStory(ctx context.Context, st bridge.Story, rev uint64, durable bool) (uint64, error) {

@@ -23,39 +23,41 @@ func (h *Hub) receipt(ctx context.Context, m MO, short Short) error {
 
 func (h *Hub) match(ctx context.Context, m MO, short Short) error {
 	ref, err := h.awaitRef(ctx, m.Account, short)
-	if errors.Is(err, ErrNotFound) {
-		since := m.ReceivedAt
-		if since.Before(h.began) {
-			since = h.began
+	for err == nil {
+		err = h.apply(ctx, ref, *short.Receipt)
+		if err == nil {
+			h.stats.receipt(true)
+			if short.Receipt.ByPhone {
+				return h.unwait(ctx, m.Account, short, ref)
+			}
+			return nil
 		}
-		switch age := h.now().Sub(since); {
-		case age < 0: // the clock was set back since it came
-			return &LaterError{At: h.now().Add(receiptWait)}
-		case age < receiptWait:
-			return &LaterError{At: since.Add(min(2*age+time.Second, receiptWait))}
-		}
-		h.stats.receipt(false)
-		h.log.Warn().Str("smsc", m.Account).Str("msisdn", short.Phone.Masked()).Str("message_id", m.ID).
-			Msg("a receipt belongs to no message of this bridge; is the account shared with another program?")
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for {
-		err := h.apply(ctx, ref, *short.Receipt)
 		if errors.Is(err, ErrConflict) {
-			continue
+			err = nil // the story was written meanwhile
 		}
-		if err != nil {
-			return err
-		}
-		h.stats.receipt(true)
-		if short.Receipt.ByPhone {
-			return h.unwait(ctx, m.Account, short, ref)
-		}
-		return nil
 	}
+	if errors.Is(err, ErrNotFound) {
+		return h.unmatched(m, short)
+	}
+	return err
+}
+
+// unmatched lets a receipt wait whose message is not known, or gives it up after receiptWait.
+func (h *Hub) unmatched(m MO, short Short) error {
+	since := m.ReceivedAt
+	if since.Before(h.began) {
+		since = h.began
+	}
+	switch age := h.now().Sub(since); {
+	case age < 0: // the clock was set back since it came
+		return &LaterError{At: h.now().Add(receiptWait)}
+	case age < receiptWait:
+		return &LaterError{At: since.Add(min(2*age+time.Second, receiptWait))}
+	}
+	h.stats.receipt(false)
+	h.log.Warn().Str("smsc", m.Account).Str("msisdn", short.Phone.Masked()).Str("message_id", m.ID).
+		Msg("a receipt belongs to no message of this bridge; is the account shared with another program?")
+	return nil
 }
 
 // awaitRef finds what a receipt belongs to. While a submit to its phone is under way it
@@ -119,12 +121,10 @@ func (h *Hub) findRef(ctx context.Context, account string, short Short, candidat
 }
 
 // apply puts a receipt into the story, and tells the sender where that ends it. The
-// first word on a segment counts: receipts overtake each other.
+// first word on a segment counts: receipts overtake each other. The error is [ErrNotFound]
+// where the story is not known, or not to the replica that was asked.
 func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
 	s, rev, err := h.Journal.Story(ctx, ref.MessageID)
-	if errors.Is(err, ErrNotFound) {
-		return nil // older than the journal remembers
-	}
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,36 @@ func TestReceiptBeforeTheIndex(t *testing.T) {
 	}
 }
 
+// On a cluster a replica that is behind may not know a story that another told of a moment
+// before: the receipt is tried again.
+func TestReceiptOnAReplicaThatIsBehind(t *testing.T) {
+	for n := range 2 {
+		t.Run(fmt.Sprint("at read ", n), func(t *testing.T) {
+			r := newRig(t, options{idle: true})
+			r.carrier.plays(answers(bridge.OutcomeSent, "77"))
+			s := r.accept(ann, phone, "Bonjour", "1")
+			if err := r.DispatchMT(t.Context(), r.head()); err != nil {
+				t.Fatal(err)
+			}
+			reads := 0
+			r.store.onStory = func(string) error {
+				if reads++; reads == n+1 {
+					return bridge.ErrNotFound
+				}
+				return nil
+			}
+			receipt := r.receiptOf("77", "DELIVRD", phone)
+			err := r.DispatchMO(t.Context(), receipt)
+			if _, ok := errors.AsType[*bridge.LaterError](err); !ok {
+				t.Fatalf("got %v, want it later", err)
+			}
+			if err := r.DispatchMO(t.Context(), receipt); err != nil || r.story(s.ID).State != bridge.Delivered {
+				t.Errorf("at last: %v, %+v", err, r.story(s.ID))
+			}
+		})
+	}
+}
+
 // A receipt that nobody knows is counted, once, and gone; it may belong to another program.
 func TestReceiptOfAnother(t *testing.T) {
 	r := newRig(t, options{})
