@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"smsbridge/bridge"
+	"smsbridge/internal/disk"
 	"smsbridge/queue"
 )
 
@@ -25,25 +26,6 @@ func mount(t *testing.T, dir string, args ...string) {
 		t.Skipf("a file system cannot be mounted here (%v): %s", err, out)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-}
-
-// fill takes all the space of the file system of dir, and gives what frees it.
-func fill(t *testing.T, dir string) (free func()) {
-	t.Helper()
-	name := filepath.Join(dir, "filler")
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for block := make([]byte, 64<<10); len(block) > 0; {
-		if _, err := f.Write(block); errors.Is(err, unix.ENOSPC) {
-			block = block[:len(block)/2]
-		} else if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return func() { wantError(t, os.Remove(name), nil) }
 }
 
 // writers publish until stop, each to a phone of its own: a message that is refused is
@@ -186,7 +168,7 @@ func TestDiskFull(t *testing.T) {
 			dir := t.TempDir()
 			mount(t, dir, "-t", "tmpfs", "-o", "size=64m", "tmpfs")
 			s := open(t, filepath.Join(dir, "queue"), func(c *queue.Config) { c.MinFree = tt.floor })
-			faulty(t, s, true, func() func() { return fill(t, dir) }, func(err error) bool { return errors.Is(err, bridge.ErrFull) })
+			faulty(t, s, true, func() func() { return disk.Fill(t, dir) }, func(err error) bool { return errors.Is(err, bridge.ErrFull) })
 		})
 	}
 }

@@ -31,6 +31,7 @@ type inner struct {
 	id     string // of the directory: an empty mount point must not be taken for it
 	commit *committer
 	away   func(since time.Time) // is told before a server is started on a disk that was away since then
+	broken func(fault error)     // is told why the server cannot store
 
 	mu     sync.Mutex
 	server *embedded // nil while the disk is let go
@@ -207,8 +208,9 @@ func (k *inner) restore(ctx context.Context, fault error) {
 
 func (k *inner) setFault(fault error) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.fault = fault
+	k.mu.Unlock()
+	k.broken(fault)
 }
 
 // letGo stops the server, so that nothing of the disk is in use.

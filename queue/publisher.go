@@ -23,7 +23,13 @@ type publisher struct {
 
 	mu      sync.Mutex
 	last    uint64
-	waiting map[string]chan<- *nats.Msg // by the subject of the answer
+	waiting map[string]chan<- answer // by the subject of the answer
+}
+
+// answer is the server's, or why there will be none.
+type answer struct {
+	msg *nats.Msg
+	err error
 }
 
 const (
@@ -36,7 +42,7 @@ const (
 
 // newPublisher subscribes for the answers.
 func newPublisher(nc *nats.Conn) (*publisher, error) {
-	p := &publisher{nc: nc, inbox: nc.NewInbox() + ".", waiting: make(map[string]chan<- *nats.Msg)}
+	p := &publisher{nc: nc, inbox: nc.NewInbox() + ".", waiting: make(map[string]chan<- answer)}
 	sub, err := nc.Subscribe(p.inbox+"*", p.answered)
 	if err == nil {
 		err = sub.SetPendingLimits(-1, -1) // as many as wait for one
@@ -49,11 +55,22 @@ func newPublisher(nc *nats.Conn) (*publisher, error) {
 
 func (p *publisher) answered(m *nats.Msg) {
 	p.mu.Lock()
-	answer := p.waiting[m.Subject]
+	tell := p.waiting[m.Subject]
 	delete(p.waiting, m.Subject)
 	p.mu.Unlock()
-	if answer != nil {
-		answer <- m
+	if tell != nil {
+		tell <- answer{msg: m}
+	}
+}
+
+// abandon tells all who wait that the server will not answer, and why: one whose disk failed
+// or is full says nothing to those whose messages it could not write.
+func (p *publisher) abandon(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for reply, tell := range p.waiting {
+		delete(p.waiting, reply)
+		tell <- answer{err: err}
 	}
 }
 
@@ -66,7 +83,8 @@ type stored struct {
 
 // publish stores m, whose Reply it sets, and returns its sequence in the stream. Errors: a
 // *jetstream.APIError where the stream refuses it, jetstream.ErrNoStreamResponse where there is
-// no stream, nats.ErrTimeout or that of ctx where no answer came, so that nobody knows.
+// no stream; that of abandon or of ctx, or nats.ErrTimeout, where no answer came, so that nobody
+// knows.
 func (p *publisher) publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 	for again := 0; ; again++ {
 		seq, err := p.once(ctx, m)
@@ -77,11 +95,11 @@ func (p *publisher) publish(ctx context.Context, m *nats.Msg) (uint64, error) {
 }
 
 func (p *publisher) once(ctx context.Context, m *nats.Msg) (uint64, error) {
-	answer := make(chan *nats.Msg, 1)
+	told := make(chan answer, 1)
 	p.mu.Lock()
 	p.last++
 	m.Reply = p.inbox + strconv.FormatUint(p.last, 36)
-	p.waiting[m.Reply] = answer
+	p.waiting[m.Reply] = told
 	p.mu.Unlock()
 	if err := p.nc.PublishMsg(m); err != nil {
 		p.forget(m.Reply)
@@ -90,8 +108,11 @@ func (p *publisher) once(ctx context.Context, m *nats.Msg) (uint64, error) {
 	timeout := time.NewTimer(publishWithin)
 	defer timeout.Stop()
 	select {
-	case a := <-answer:
-		return read(a)
+	case a := <-told:
+		if a.err != nil {
+			return 0, a.err
+		}
+		return read(a.msg)
 	case <-ctx.Done():
 		p.forget(m.Reply)
 		return 0, ctx.Err()

@@ -160,7 +160,9 @@ func (s *Store) openServer(ctx context.Context) error {
 		return fmt.Errorf("queue: JetStream: %w", err)
 	}
 	s.js = js
-	s.publisher, err = newPublisher(s.nc)
+	if s.publisher, err = newPublisher(s.nc); err == nil && s.server != nil {
+		s.server.broken = s.publisher.abandon
+	}
 	return err
 }
 
