@@ -72,7 +72,9 @@ func (b *Book) answer(r *Record, phone MSISDN, n Number, a *Answer) (*Entry, err
 	if len(all) == 1 {
 		return all[0], nil
 	}
-	if h := b.firstContact(n); !h.IsZero() {
+	// What is meant for somebody who was removed is no stranger's.
+	removed := slices.ContainsFunc(r.held(n), func(e *Entry) bool { return b.now().Before(b.freeFrom(e)) })
+	if h := b.firstContact(n); !h.IsZero() && !removed {
 		return b.add(r, n, h), nil
 	}
 	return nil, fmt.Errorf("%w: %s from %s", ErrNobody, n, phone.Masked())
@@ -83,16 +85,18 @@ var errChoose = errors.New("addressing: the phone must choose")
 
 // firstContact is who gets the text of a phone that nobody has written to.
 func (b *Book) firstContact(n Number) Handle {
-	if h, dedicated := b.owners[n]; dedicated {
+	if b.Retired(n) {
+		return Handle{}
+	}
+	if h, dedicated := b.OwnerOf(n); dedicated {
 		return h
 	}
-	if h, set := b.inboxes[n]; set {
-		return h
+	h, set := b.inboxes[n]
+	if !set && (b.Shared(n) || b.InPool(n)) {
+		h = b.inbox
 	}
-	if b.Shared(n) || b.InPool(n) {
-		return b.inbox
-	}
-	return Handle{}
+	now, _ := b.dir.Now(h, b.now())
+	return now
 }
 
 // candidates are the open conversations, or where none is open all of them, by Index.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -51,6 +50,8 @@ type Config struct {
 	// Rest is how long after that its pair of phone and Number still belongs to its handle,
 	// so that a late reply is no stranger's. Default 30 days.
 	Rest time.Duration
+	// Directory is what operators have decided while the bridge runs. Nil: nothing.
+	Directory *Directory
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -59,6 +60,7 @@ type Config struct {
 // any number of instances over one Store.
 type Book struct {
 	store        Store
+	dir          *Directory
 	dedicated    map[Handle]Number
 	owners       map[Number]Handle
 	pool, shared []Number
@@ -73,12 +75,15 @@ type Book struct {
 // Number that stands twice, and one in the pool that nobody can answer.
 func NewBook(store Store, cfg Config) (*Book, error) {
 	b := &Book{
-		store: store, dedicated: make(map[Handle]Number, len(cfg.Dedicated)), owners: make(map[Number]Handle, len(cfg.Dedicated)),
+		store: store, dir: cfg.Directory, dedicated: make(map[Handle]Number, len(cfg.Dedicated)), owners: make(map[Number]Handle, len(cfg.Dedicated)),
 		inbox: cfg.Inbox, inboxes: cfg.Inboxes, now: cfg.Now,
 		releaseAfter: cmp.Or(cfg.ReleaseAfter, 90*24*time.Hour), rest: cmp.Or(cfg.Rest, 30*24*time.Hour),
 	}
 	if b.now == nil {
 		b.now = time.Now
+	}
+	if b.dir == nil {
+		b.dir, _ = NewDirectory(context.Background(), nil, b.now) // without a store it cannot fail
 	}
 	if b.releaseAfter < 2*touchEvery {
 		return nil, fmt.Errorf("addressing: conversations cannot be released after %s: last use is known to the day", b.releaseAfter)
@@ -138,7 +143,7 @@ func (b *Book) ongoing(r *Record, h Handle, phone MSISDN) *Entry {
 	var found *Entry
 	for i := range r.Entries {
 		e := &r.Entries[i]
-		if e.Handle != h || !b.current(e.Number, h) || !reaches(e.Number, phone) {
+		if e.Handle != h || !b.current(e.Number, h) || !reaches(e.Number, phone) || b.Retired(e.Number) && !b.open(e) {
 			continue
 		}
 		// One that began over a shared Number goes on there: the phone knows it so.
@@ -153,23 +158,24 @@ func (b *Book) ongoing(r *Record, h Handle, phone MSISDN) *Entry {
 // phone, or else one whose owner has been silent for long enough. Without a reason there
 // is none.
 func (b *Book) choose(r *Record, h Handle, phone MSISDN) (n Number, why string) {
-	if n, ok := b.dedicated[h]; ok && reaches(n, phone) {
+	serves := func(n Number) bool { return reaches(n, phone) && !b.Retired(n) }
+	if n, ok := b.Dedicated(h); ok && serves(n) {
 		return n, "it is the handle's own number"
 	}
-	ranked := rank(b.pool, h, phone)
-	ranked = slices.DeleteFunc(ranked, func(n Number) bool { return !reaches(n, phone) })
+	pool, shared := b.numbers()
+	ranked := slices.DeleteFunc(rank(pool, h, phone), func(n Number) bool { return !serves(n) })
 	for _, n := range ranked {
-		if len(r.over(n)) == 0 {
+		if len(r.held(n)) == 0 {
 			return n, "it is the first number of the pool, in the order of this handle and phone, that nobody has on this phone"
 		}
 	}
 	for _, n := range ranked {
-		if !slices.ContainsFunc(r.over(n), func(e *Entry) bool { return b.now().Before(b.freeFrom(e)) }) {
+		if !slices.ContainsFunc(r.held(n), func(e *Entry) bool { return b.now().Before(b.freeFrom(e)) }) {
 			return n, "no number of the pool is free on this phone; of this one the conversation is over and has rested"
 		}
 	}
-	for _, n := range rank(b.shared, h, phone) {
-		if reaches(n, phone) {
+	for _, n := range rank(shared, h, phone) {
+		if serves(n) {
 			return n, "the handle has no number of its own on this phone, so it gets a shared one"
 		}
 	}
@@ -196,7 +202,7 @@ func (b *Book) add(r *Record, n Number, h Handle) *Entry {
 	e := Entry{Number: n, Handle: h, Created: b.now().UTC()}
 	if b.Shared(n) {
 		e.Index = r.nextIndex(n)
-		if len(r.over(n)) >= maxShared {
+		if len(r.held(n)) >= maxShared {
 			r.Entries = slices.DeleteFunc(r.Entries, func(e Entry) bool { return e.Number == n && !b.now().Before(b.freeFrom(&e)) })
 		}
 	} else {
@@ -231,11 +237,10 @@ func (b *Book) use(ctx context.Context, phone MSISDN, choose func(*Record) (*Ent
 func (b *Book) change(ctx context.Context, phone MSISDN, edit func(*Record) (bool, error)) error {
 	var err error
 	for range maxConflicts {
-		r, rev, loadErr := b.store.LoadRecord(ctx, phone)
+		next, rev, loadErr := b.load(ctx, phone)
 		if loadErr != nil {
 			return loadErr
 		}
-		next := r.clone()
 		changed, editErr := edit(&next)
 		if editErr != nil || !changed {
 			return editErr
@@ -247,40 +252,22 @@ func (b *Book) change(ctx context.Context, phone MSISDN, edit func(*Record) (boo
 	return err
 }
 
-// current tells whether n is still a Number that h may write from.
-func (b *Book) current(n Number, h Handle) bool {
-	if owner, dedicated := b.owners[n]; dedicated {
-		return owner == h
+// load is a copy of the record of phone, with the names of today.
+func (b *Book) load(ctx context.Context, phone MSISDN) (Record, uint64, error) {
+	r, rev, err := b.store.LoadRecord(ctx, phone)
+	if err != nil {
+		return Record{}, 0, err
 	}
-	return slices.Contains(b.pool, n) || b.Shared(n)
+	r = r.clone()
+	b.dir.renamed(&r)
+	return r, rev, nil
 }
 
-// reaches tells whether phone can be written to from n: a short code means something in
-// its own country only.
-func reaches(n Number, phone MSISDN) bool {
-	return n.kind != ShortCode || strings.HasPrefix(phone.digits, n.country)
-}
-
-// Dedicated is the Number that belongs to h on every phone.
-func (b *Book) Dedicated(h Handle) (Number, bool) {
-	n, ok := b.dedicated[h]
-	return n, ok
-}
-
-// OwnerOf is the handle that n is dedicated to.
-func (b *Book) OwnerOf(n Number) (Handle, bool) {
-	h, ok := b.owners[n]
-	return h, ok
-}
-
-// InPool tells whether n is one of the pool.
-func (b *Book) InPool(n Number) bool { return slices.Contains(b.pool, n) }
-
-// Shared tells whether several handles may have n on one phone.
-func (b *Book) Shared(n Number) bool { return slices.Contains(b.shared, n) }
-
-// Ours tells whether n is a Number of the bridge today.
-func (b *Book) Ours(n Number) bool {
-	_, dedicated := b.owners[n]
-	return dedicated || b.InPool(n) || b.Shared(n)
+// rangeRecords calls fn with a copy of each record until it returns false.
+func (b *Book) rangeRecords(ctx context.Context, fn func(MSISDN, *Record) bool) error {
+	return b.store.RangeRecords(ctx, func(phone MSISDN, r Record) bool {
+		r = r.clone()
+		b.dir.renamed(&r)
+		return fn(phone, &r)
+	})
 }

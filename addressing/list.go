@@ -32,13 +32,15 @@ func (b *Book) Release(ctx context.Context, h Handle, phone MSISDN) (changed boo
 
 // Conversations lists the conversations of phone.
 func (b *Book) Conversations(ctx context.Context, phone MSISDN) ([]Conversation, error) {
-	r, _, err := b.store.LoadRecord(ctx, phone)
+	r, _, err := b.load(ctx, phone)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Conversation, len(r.Entries))
+	var all []Conversation
 	for i := range r.Entries {
-		all[i] = r.Entries[i].conversation(phone)
+		if e := &r.Entries[i]; !e.Handle.IsZero() {
+			all = append(all, e.conversation(phone))
+		}
 	}
 	return all, nil
 }
@@ -51,6 +53,7 @@ const (
 	PhaseOpen    Phase = "open"
 	PhaseResting Phase = "resting" // it is over, and its pair is still its handle's
 	PhaseOver    Phase = "over"    // its pair goes to another where none is free
+	PhaseRemoved Phase = "removed" // its handle was removed
 )
 
 // View is a conversation as an operator sees it.
@@ -74,6 +77,11 @@ func (b *Book) view(r *Record, e *Entry, phone MSISDN) View {
 	default:
 		v.Phase, v.Why = PhaseOver, "over since "+date(v.OverAt)+": another gets the number on this phone where none is free"
 	}
+	if e.Handle.IsZero() {
+		v.Handle, v.Phase = e.Was, PhaseRemoved
+		v.Why = "its handle was removed on " + date(v.OverAt) + ", nobody gets an answer; resting until " + date(v.FreeAt)
+		return v
+	}
 	if s := r.refused(e.Handle); s != nil {
 		v.StoppedAt = s.At
 		v.Why += "; opted out on " + date(s.At)
@@ -86,7 +94,7 @@ func date(t time.Time) string { return t.Format(time.DateOnly) }
 
 // Views lists the conversations of phone.
 func (b *Book) Views(ctx context.Context, phone MSISDN) ([]View, error) {
-	r, _, err := b.store.LoadRecord(ctx, phone)
+	r, _, err := b.load(ctx, phone)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +108,7 @@ func (b *Book) Views(ctx context.Context, phone MSISDN) ([]View, error) {
 // ViewsOf lists the conversations of h, the one used last first. It reads every record: for an
 // operator's question, not for the road of a message.
 func (b *Book) ViewsOf(ctx context.Context, h Handle) ([]View, error) {
-	return b.search(ctx, func(e *Entry) bool { return e.Handle == h })
+	return b.search(ctx, func(e *Entry) bool { return e.Handle == h || e.Was == h && !h.IsZero() })
 }
 
 // ViewsOver lists the conversations over n, of any handle. It reads every record.
@@ -110,30 +118,16 @@ func (b *Book) ViewsOver(ctx context.Context, n Number) ([]View, error) {
 
 func (b *Book) search(ctx context.Context, match func(*Entry) bool) ([]View, error) {
 	var all []View
-	err := b.store.RangeRecords(ctx, func(phone MSISDN, r Record) bool {
+	err := b.rangeRecords(ctx, func(phone MSISDN, r *Record) bool {
 		for i := range r.Entries {
 			if e := &r.Entries[i]; match(e) {
-				all = append(all, b.view(&r, e, phone))
+				all = append(all, b.view(r, e, phone))
 			}
 		}
 		return true
 	})
 	slices.SortFunc(all, func(x, y View) int { return y.LastUsed.Compare(x.LastUsed) })
 	return all, err
-}
-
-// OpenOver counts the conversations over each Number that are not over. It reads every record.
-func (b *Book) OpenOver(ctx context.Context) (map[Number]int, error) {
-	open := make(map[Number]int)
-	err := b.store.RangeRecords(ctx, func(_ MSISDN, r Record) bool {
-		for i := range r.Entries {
-			if b.open(&r.Entries[i]) {
-				open[r.Entries[i].Number]++
-			}
-		}
-		return true
-	})
-	return open, err
 }
 
 // Optout is a [Stop] with the phone that it is of.
@@ -147,14 +141,14 @@ type Optout struct {
 
 // Optouts lists those of phone, the one of everybody last.
 func (b *Book) Optouts(ctx context.Context, phone MSISDN) ([]Optout, error) {
-	r, _, err := b.store.LoadRecord(ctx, phone)
+	r, _, err := b.load(ctx, phone)
 	return r.optouts(phone), err
 }
 
 // RangeOptouts calls fn for each opt-out of any phone until it returns false. It reads every
 // record.
 func (b *Book) RangeOptouts(ctx context.Context, fn func(Optout) bool) error {
-	return b.store.RangeRecords(ctx, func(phone MSISDN, r Record) bool {
+	return b.rangeRecords(ctx, func(phone MSISDN, r *Record) bool {
 		for _, o := range r.optouts(phone) {
 			if !fn(o) {
 				return false
@@ -174,7 +168,9 @@ func (r *Record) optouts(phone MSISDN) []Optout {
 		all = append(all, Optout{Phone: phone, Handle: s.Handle, At: s.At, By: by})
 	}
 	for _, s := range r.Stops {
-		add(s)
+		if !s.Handle.IsZero() {
+			add(s)
+		}
 	}
 	if r.StoppedAll != nil {
 		add(*r.StoppedAll)

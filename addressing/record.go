@@ -44,6 +44,10 @@ type Entry struct {
 	ReleasedAt time.Time `json:"released_at,omitzero"`
 	Index      int       `json:"n,omitempty"`
 	Introduced bool      `json:"introduced,omitempty"`
+	// Named is since when the handle is called so, where that is later than Created.
+	Named time.Time `json:"named,omitzero"`
+	// Was is who it belonged to where they were removed; Handle is zero then.
+	Was Handle `json:"was,omitzero"`
 }
 
 // Stop is the word of a phone, or of an operator, that a handle must not write to it.
@@ -52,6 +56,9 @@ type Stop struct {
 	At     time.Time `json:"at"`
 	// By is the id of the message that said so. The same message again says nothing new.
 	By string `json:"by,omitempty"`
+	// Named and Was are as those of an [Entry].
+	Named time.Time `json:"named,omitzero"`
+	Was   Handle    `json:"was,omitzero"`
 }
 
 // ErrConflict is what a [Store] says when the record changed since it was read.
@@ -72,8 +79,9 @@ type Store interface {
 }
 
 // recordVersion is the version of the record's form in the store: 2 has shared Numbers
-// and stops. A record of version 1 is one of version 2 that has neither.
-const recordVersion = 2
+// and stops, 3 has handles that were renamed or removed. A record of a lower version is one of
+// the highest that has none of these.
+const recordVersion = 3
 
 // clone is a copy that can be changed while others read r.
 func (r *Record) clone() Record {
@@ -86,8 +94,13 @@ func (r *Record) clone() Record {
 }
 
 // over are the conversations over n, of which there are several only where n is shared,
-// or was.
+// or was. Those of handles that were removed are not among them.
 func (r *Record) over(n Number) []*Entry {
+	return slices.DeleteFunc(r.held(n), func(e *Entry) bool { return e.Handle.IsZero() })
+}
+
+// held are all conversations over n: while they rest their pairs are nobody else's.
+func (r *Record) held(n Number) []*Entry {
 	var all []*Entry
 	for i := range r.Entries {
 		if r.Entries[i].Number == n {
@@ -99,7 +112,7 @@ func (r *Record) over(n Number) []*Entry {
 
 func (r *Record) entry(n Number, h Handle) *Entry {
 	for i := range r.Entries {
-		if r.Entries[i].Number == n && r.Entries[i].Handle == h {
+		if r.Entries[i].Number == n && r.Entries[i].Handle == h && !h.IsZero() {
 			return &r.Entries[i]
 		}
 	}
@@ -129,7 +142,7 @@ func (r *Record) stop(h Handle) *Stop {
 // nextIndex is above all that stand on n: what a phone remembers means nobody else.
 func (r *Record) nextIndex(n Number) int {
 	most := 0
-	for _, e := range r.over(n) {
+	for _, e := range r.held(n) {
 		most = max(most, e.Index)
 	}
 	return most + 1

@@ -45,7 +45,9 @@ func (b *Book) Stop(ctx context.Context, phone MSISDN, n Number, text string, al
 		}
 		s.All = true
 		for _, e := range r.Entries {
-			s.Conversations = append(s.Conversations, e.conversation(phone))
+			if !e.Handle.IsZero() {
+				s.Conversations = append(s.Conversations, e.conversation(phone))
+			}
 		}
 		if r.StoppedAll != nil {
 			s.Changed = r.StoppedAll.By == by
@@ -63,7 +65,7 @@ func (b *Book) Start(ctx context.Context, phone MSISDN, n Number) (s Stopping, e
 	err = b.change(ctx, phone, func(r *Record) (bool, error) {
 		s = Stopping{All: r.StoppedAll != nil}
 		for _, e := range r.Entries {
-			if (s.All || e.Number == n) && r.stopped(e.Handle) {
+			if (s.All || e.Number == n) && !e.Handle.IsZero() && r.stopped(e.Handle) {
 				s.Conversations = append(s.Conversations, e.conversation(phone))
 			}
 		}

@@ -18,11 +18,10 @@ type Finding struct {
 
 // FindReply tells whose a text from phone to n would be that names nobody.
 func (b *Book) FindReply(ctx context.Context, phone MSISDN, n Number) (Finding, error) {
-	r, _, err := b.store.LoadRecord(ctx, phone)
+	r, _, err := b.load(ctx, phone)
 	if err != nil {
 		return Finding{}, err
 	}
-	r = r.clone()
 	there, f := len(r.over(n)), Finding{Phone: phone, Number: n}
 	if there == 0 && !b.Ours(n) {
 		f.Why = fmt.Sprintf("%s is no number of this bridge", n)
@@ -36,6 +35,11 @@ func (b *Book) FindReply(ctx context.Context, phone MSISDN, n Number) (Finding, 
 			len(a.Choices), a.Choices[0].Handle.Name(), a.Choices[0].Index)
 	case errors.Is(err, ErrNobody):
 		f.Why = "nobody has written to the phone over it, and it has no inbox: the phone is told that nobody got its text"
+		if len(r.held(n)) > 0 {
+			f.Why = "its handle was removed, and nobody inherits its conversations: the phone is told that nobody got its text"
+		} else if b.Retired(n) {
+			f.Why = "the number is retired, and nobody has written to the phone over it: the phone is told that nobody got its text"
+		}
 	case err != nil:
 		return Finding{}, err
 	default:
@@ -68,11 +72,22 @@ func (b *Book) whyReply(r *Record, e *Entry, phone MSISDN, there int) string {
 
 // FindNumber tells over which Number a text from h to phone would go.
 func (b *Book) FindNumber(ctx context.Context, h Handle, phone MSISDN) (Finding, error) {
-	r, _, err := b.store.LoadRecord(ctx, phone)
+	r, _, err := b.load(ctx, phone)
 	if err != nil {
 		return Finding{}, err
 	}
 	f := Finding{Handle: h, Phone: phone}
+	if now, since := b.dir.Now(h, b.now()); now != h {
+		f.Why = "the handle was removed on " + date(since)
+		if !now.IsZero() {
+			f.Why = "the handle is " + now.String() + " since " + date(since)
+		}
+		return f, nil
+	}
+	if block, is := b.dir.Blocked(h, phone); is {
+		f.Why = "it is blocked since " + date(block.At) + " (" + block.String() + ")"
+		return f, nil
+	}
 	if s := r.refused(h); s != nil {
 		f.Why = "the phone has opted out of it on " + date(s.At)
 		if s.Handle.IsZero() {

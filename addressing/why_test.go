@@ -104,7 +104,4 @@ func TestFindings(t *testing.T) {
 	if err != nil || len(views) != 2 || views[0].Phase != addressing.PhaseOver {
 		t.Errorf("%+v, %v", views, err)
 	}
-	if open, err := b.OpenOver(t.Context()); err != nil || len(open) != 0 {
-		t.Errorf("still open: %v, %v", open, err)
-	}
 }

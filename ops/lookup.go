@@ -35,7 +35,7 @@ type Lookup struct {
 	Reply         *addressing.Finding `json:"reply,omitempty"`
 	Send          *addressing.Finding `json:"send,omitempty"`
 	Conversations []addressing.View   `json:"conversations"`
-	More          int                 `json:"more"` // conversations that are left out
+	More          int                 `json:"more"`              // conversations that are left out
 	Optouts       []addressing.Optout `json:"optouts,omitempty"` // of a phone
 }
 

@@ -18,7 +18,9 @@ import (
 //
 //	1  the first
 //	2  each dead letter has a subject of its own: dead.<stage>.<id>
-const layout = 2
+//	3  phones have STOPs, and handles that were renamed or removed, which an older smsbridge would
+//	   lose as it writes a record; and there is the bucket of what operators decided
+const layout = 3
 
 // What a stream's metadata says.
 const (
@@ -30,7 +32,7 @@ const (
 func ownNames() []string {
 	return []string{
 		stageMT, stageMO, stageOUT, streamSent, streamLog, streamDead, streamAudit,
-		"KV_" + bucketPhones, "KV_" + bucketParts, "KV_" + bucketMarks, "KV_" + bucketBegun, "KV_" + bucketLeases,
+		"KV_" + bucketPhones, "KV_" + bucketParts, "KV_" + bucketMarks, "KV_" + bucketBegun, "KV_" + bucketNotes, "KV_" + bucketLeases,
 	}
 }
 

@@ -51,6 +51,7 @@ type Store struct {
 	parts   jetstream.KeyValue
 	marks   jetstream.KeyValue
 	begun   jetstream.KeyValue
+	notes   jetstream.KeyValue
 	// shared and keeper are nil where the server is the embedded one.
 	shared jetstream.KeyValue
 	keeper *keeper

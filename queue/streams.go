@@ -29,6 +29,7 @@ const (
 	bucketMarks  = "marks"
 	bucketLeases = "leases"
 	bucketBegun  = "begun"
+	bucketNotes  = "directory"
 )
 
 // auditSubject is that of all records of what operators did, and auditMaxBytes their bound: some
@@ -89,6 +90,9 @@ func (s *Store) tryLayOut(ctx context.Context) error {
 		return err
 	}
 	if s.begun, err = s.putBucket(ctx, bucketBegun, "with whom each handle began conversations", 0); err != nil {
+		return err
+	}
+	if s.notes, err = s.putBucket(ctx, bucketNotes, "what operators decided about handles and numbers", 0); err != nil {
 		return err
 	}
 	if s.marks, err = s.putBucket(ctx, bucketMarks, "what was dealt with, for repeats", s.cfg.MarksFor); err != nil {
