@@ -42,6 +42,9 @@ type Directory struct {
 	exact   map[Handle][]Block  // those of one handle
 	wide    []Block             // those of many
 	numbers numberNotes
+
+	waiting sync.Mutex
+	waiters map[Handle]map[*func()]bool
 }
 
 // NewDirectory reads what there is. Without notes it is empty, and nothing can be changed. now
@@ -52,7 +55,7 @@ func NewDirectory(ctx context.Context, notes Notes, now func() time.Time) (*Dire
 	}
 	d := &Directory{
 		notes: notes, now: now, revs: make(map[string]uint64), people: make(map[Handle]person), came: make(map[Handle][]Handle),
-		blocks: make(map[string]Block), exact: make(map[Handle][]Block), numbers: newNumberNotes(),
+		blocks: make(map[string]Block), exact: make(map[Handle][]Block), numbers: newNumberNotes(), waiters: make(map[Handle]map[*func()]bool),
 	}
 	if notes == nil {
 		return d, nil
@@ -95,6 +98,32 @@ func (d *Directory) apply(key string, value []byte, rev uint64) error {
 	}
 	d.revs[key] = rev
 	return nil
+}
+
+// OnMove calls moved, on a goroutine of its own, each time that something is decided about who
+// has the name h, until stop is called: for who waits to reach that person.
+func (d *Directory) OnMove(h Handle, moved func()) (stop func()) {
+	d.waiting.Lock()
+	defer d.waiting.Unlock()
+	if d.waiters[h] == nil {
+		d.waiters[h] = make(map[*func()]bool)
+	}
+	d.waiters[h][&moved] = true
+	return func() {
+		d.waiting.Lock()
+		defer d.waiting.Unlock()
+		if delete(d.waiters[h], &moved); len(d.waiters[h]) == 0 {
+			delete(d.waiters, h)
+		}
+	}
+}
+
+func (d *Directory) wake(h Handle) {
+	d.waiting.Lock()
+	defer d.waiting.Unlock()
+	for moved := range d.waiters[h] {
+		go (*moved)()
+	}
 }
 
 // errReadOnly is for a directory without a store.
@@ -174,6 +203,7 @@ func (d *Directory) applyPerson(name string, value []byte) error {
 		d.came[m.To] = slices.DeleteFunc(d.came[m.To], func(from Handle) bool { return from == h })
 	}
 	delete(d.people, h)
+	d.wake(h)
 	if len(p.Moves) == 0 {
 		return nil
 	}

@@ -24,7 +24,39 @@ func (r *Record) Packed() string {
 	if r.StoppedAll != nil {
 		p.stop(r.StoppedAll)
 	}
+	for i, n := range r.namings() {
+		if !n.since.IsZero() || !n.was.IsZero() {
+			p.int(int64(i) + 1)
+			p.text(n.was.String())
+			p.bool(!n.since.IsZero())
+			if !n.since.IsZero() {
+				p.int(n.since.UnixNano())
+			}
+		}
+	}
+	p.int(0)
 	return string(p.buf)
+}
+
+// naming is what few entries and stops have: those of people who got another name.
+type naming struct {
+	since *time.Time
+	was   *Handle
+}
+
+// namings are those of all entries and stops, in order.
+func (r *Record) namings() []naming {
+	var all []naming
+	for i := range r.Entries {
+		all = append(all, naming{&r.Entries[i].Named, &r.Entries[i].Was})
+	}
+	for i := range r.Stops {
+		all = append(all, naming{&r.Stops[i].Named, &r.Stops[i].Was})
+	}
+	if r.StoppedAll != nil {
+		all = append(all, naming{&r.StoppedAll.Named, &r.StoppedAll.Was})
+	}
+	return all
 }
 
 // Unpack gives back what [Record.Packed] made; s must be of that. The strings of the record
@@ -41,6 +73,13 @@ func Unpack(s string) Record {
 	if u.bool() {
 		all := u.stop()
 		r.StoppedAll = &all
+	}
+	for i := u.int(); i > 0; i = u.int() {
+		n := r.namings()[i-1]
+		*n.was = u.handle()
+		if u.bool() {
+			*n.since = time.Unix(0, u.int()).UTC()
+		}
 	}
 	return r
 }
@@ -172,9 +211,14 @@ func (u *unpacker) entry() Entry {
 	return e
 }
 
-func (u *unpacker) stop() Stop {
+// handle needs no look at its form: it was a Handle.
+func (u *unpacker) handle() Handle {
 	network, id, _ := strings.Cut(u.text(), ":")
-	s := Stop{Handle: Handle{network: network, id: id}}
+	return Handle{network: network, id: id}
+}
+
+func (u *unpacker) stop() Stop {
+	s := Stop{Handle: u.handle()}
 	if u.bool() {
 		s.At = time.Unix(0, u.int()).UTC()
 	}

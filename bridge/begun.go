@@ -21,6 +21,8 @@ type Begun struct {
 	Phones []BeganWith `json:"phones"`
 	// Checked is when the list was last held against the Book.
 	Checked time.Time `json:"checked"`
+	// Names are the earlier names of the handle whose lists were taken over.
+	Names []addressing.Handle `json:"names,omitempty"`
 }
 
 // BeganWith is one phone of [Begun].
@@ -81,6 +83,9 @@ func refuseUnlessNil(err error) error {
 // noteBegun puts phone into the handle's list, or tells that it is full.
 func (h *Hub) noteBegun(ctx context.Context, handle addressing.Handle, phone addressing.MSISDN) (full bool, err error) {
 	b, rev, err := h.Begun.LoadBegun(ctx, handle)
+	if err == nil {
+		err = h.takeOver(ctx, handle, &b)
+	}
 	if err != nil || slices.ContainsFunc(b.Phones, func(w BeganWith) bool { return w.Phone == phone }) {
 		return false, err
 	}
@@ -102,6 +107,27 @@ func (h *Hub) noteBegun(ctx context.Context, handle addressing.Handle, phone add
 		return false, err
 	}
 	return full, nil
+}
+
+// takeOver puts the lists of the handle's earlier names into its own. What of them was somebody
+// else's, who had the name after or before, goes when the list is full: the Book knows it.
+func (h *Hub) takeOver(ctx context.Context, handle addressing.Handle, b *Begun) error {
+	for _, name := range h.Book.Directory().Names(handle)[1:] {
+		if slices.Contains(b.Names, name) {
+			continue
+		}
+		earlier, _, err := h.Begun.LoadBegun(ctx, name)
+		if err != nil {
+			return err
+		}
+		for _, w := range earlier.Phones {
+			if !slices.ContainsFunc(b.Phones, func(have BeganWith) bool { return have.Phone == w.Phone }) {
+				b.Phones = append(slices.Clone(b.Phones), w)
+			}
+		}
+		b.Names, b.Checked = append(slices.Clone(b.Names), name), time.Time{}
+	}
+	return nil
 }
 
 // stillOpen are those of the list whose conversation is open, or is being made.

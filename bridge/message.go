@@ -147,7 +147,9 @@ type OUT struct {
 	Phone  addressing.MSISDN `json:"phone"`
 	Number addressing.Number `json:"number"`
 	At     time.Time         `json:"at"`
-	Text   string            `json:"text,omitempty"` // of a text
+	// Addressed is when it was put into the queue, and so of when the Handle is; unset: At.
+	Addressed time.Time `json:"addressed,omitzero"`
+	Text      string    `json:"text,omitempty"` // of a text
 	// The rest is of a status.
 	NetworkID string `json:"network_id,omitempty"`
 	ReplyTo   string `json:"reply_to,omitempty"`

@@ -68,6 +68,7 @@ func (h *Hub) hand(ctx context.Context, id string, at time.Time, c addressing.Co
 	if h.pushes(c.Handle.Network()) {
 		err := h.Queue.PublishOUT(ctx, OUT{
 			V: version, ID: id, Kind: OUTText, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text,
+			Addressed: h.now(),
 		})
 		if err != nil {
 			return err

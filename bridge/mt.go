@@ -76,7 +76,11 @@ func (t *turn) reused(ctx context.Context) error {
 	t.log.Warn().Msg("a message has the id of an earlier one with another text or phone; it is not sent, and its sender is told")
 	t.stats.refused(ReasonIDReused)
 	text := fmt.Sprintf("[Your message %q was not sent: its id was used before for another message. Send it again.]", t.m.Text)
-	conversation := addressing.Conversation{Handle: t.m.Handle, Phone: t.m.Phone, Number: t.m.Number}
+	to, _ := t.Book.Directory().Now(t.m.Handle, t.m.AcceptedAt)
+	if to.IsZero() {
+		return nil // there is nobody to tell
+	}
+	conversation := addressing.Conversation{Handle: to, Phone: t.m.Phone, Number: t.m.Number}
 	return t.hand(ctx, MessageID(t.m.Handle, t.m.ID+" "+digest(t.m.Phone, t.m.Text)), t.m.AcceptedAt, conversation, text)
 }
 

@@ -15,6 +15,9 @@ func (h *Hub) DispatchOUT(ctx context.Context, m OUT) error {
 	if err := ctx.Err(); err != nil {
 		return err // it is another instance's by now
 	}
+	if done, err := h.readdress(ctx, &m); done || err != nil {
+		return err
+	}
 	messenger := h.cfg.Networks[m.Handle.Network()]
 	if messenger == nil {
 		return h.bury(ctx, Dead{
@@ -22,7 +25,14 @@ func (h *Hub) DispatchOUT(ctx context.Context, m OUT) error {
 			Detail: fmt.Sprintf("no messenger for the network %q is configured", m.Handle.Network()),
 		})
 	}
-	err := messenger.Deliver(ctx, m)
+	// Who waits for a messenger that is away must not wait under a name that has ended meanwhile.
+	named, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer h.Book.Directory().OnMove(m.Handle, func() { cancel(errRenamed) })()
+	err := messenger.Deliver(named, m)
+	if err != nil && errors.Is(context.Cause(named), errRenamed) {
+		return &LaterError{At: h.now()} // to who has the name of today
+	}
 	if errors.Is(err, ErrUndeliverable) {
 		return h.bury(ctx, Dead{ID: m.ID, Stage: "OUT", OUT: &m, Reason: ReasonUndeliverable, Detail: err.Error()})
 	}
@@ -30,6 +40,35 @@ func (h *Hub) DispatchOUT(ctx context.Context, m OUT) error {
 		h.stats.deliveredMO()
 	}
 	return err
+}
+
+var errRenamed = errors.New("bridge: something was decided about this handle")
+
+// readdress gives m the name that its person has today. It tells whether m is dealt with: it
+// goes to another network, or its person was removed.
+func (h *Hub) readdress(ctx context.Context, m *OUT) (done bool, err error) {
+	at := m.Addressed
+	if at.IsZero() {
+		at = m.At
+	}
+	to, _ := h.Book.Directory().Now(m.Handle, at)
+	if to == m.Handle {
+		return false, nil
+	}
+	if to.IsZero() && m.Kind == OUTStatus {
+		return true, nil // the log has it; there is nobody to tell
+	}
+	if to.IsZero() {
+		return true, h.bury(ctx, Dead{
+			ID: m.ID, Stage: "OUT", OUT: m, Reason: ReasonUnroutable, Detail: "the operator of the bridge has removed " + m.Handle.String(),
+		})
+	}
+	same := to.Network() == m.Handle.Network()
+	m.Handle, m.ReplyTo, m.Addressed = to, "", h.now()
+	if same || !h.pushes(to.Network()) {
+		return !same, nil // users of a network that is handed nothing read the log
+	}
+	return true, h.Queue.PublishOUT(ctx, *m)
 }
 
 // bury keeps a message that the bridge gives up.

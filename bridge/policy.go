@@ -59,6 +59,9 @@ func (p Policy) allows(h addressing.Handle, phone addressing.MSISDN) bool {
 
 // permit refuses what the policy forbids; the error is a *[RefusalError].
 func (h *Hub) permit(ctx context.Context, handle addressing.Handle, phone addressing.MSISDN) error {
+	if err := h.decided(handle, phone); err != nil {
+		return err
+	}
 	policy := h.cfg.Policy
 	switch err := policy.Numbers.Check(phone); {
 	case errors.Is(err, addressing.ErrPremium):
@@ -82,4 +85,20 @@ func (h *Hub) permit(ctx context.Context, handle addressing.Handle, phone addres
 		return nil
 	}
 	return h.mayConverse(ctx, handle, phone)
+}
+
+// decided refuses what an operator has decided while the bridge runs.
+func (h *Hub) decided(handle addressing.Handle, phone addressing.MSISDN) error {
+	text := ""
+	if h.Book.Directory().Gone(handle) {
+		text = fmt.Sprintf("%s is not in use on this bridge any more, since its operator has renamed or removed it. Write from your new address, or ask the operator.", handle)
+	} else if b, blocked := h.Book.Directory().Blocked(handle, phone); blocked && b.Prefix == "" {
+		text = "You may not text anybody: the operator of this bridge has blocked that. Ask them if you need to."
+	} else if blocked {
+		text = fmt.Sprintf("You may not text %s: the operator of this bridge has blocked that. Ask them if you need to.", phone)
+	}
+	if text == "" {
+		return nil
+	}
+	return &RefusalError{Reason: ReasonNotPermitted, Text: text}
 }

@@ -145,7 +145,11 @@ func (h *Hub) answered(ctx context.Context, m MO, short Short, text string) (boo
 				return false, err
 			}
 		}
-		c := addressing.Conversation{Handle: q.Choices[at].Handle, Phone: short.Phone, Number: short.Number}
+		to, _ := h.Book.Directory().Now(q.Choices[at].Handle, q.AskedAt)
+		if to.IsZero() {
+			return true, h.buryAll(ctx, q.Held, "the operator of the bridge has removed "+q.Choices[at].Handle.String())
+		}
+		c := addressing.Conversation{Handle: to, Phone: short.Phone, Number: short.Number}
 		for _, w := range q.Held {
 			if err := h.hand(ctx, w.Parts[0].ID, w.Parts[0].ReceivedAt, c, w.Text); err != nil {
 				return false, err
@@ -173,10 +177,8 @@ func (h *Hub) endQuestion(ctx context.Context, key string) error {
 			return ignoreConflict(err) // it was answered, or has another text: next time
 		}
 	}
-	for _, w := range q.Held {
-		if err := h.buryHeld(ctx, w.Parts, "the phone was asked for whom this is, and did not answer"); err != nil {
-			return err
-		}
+	if err := h.buryAll(ctx, q.Held, "the phone was asked for whom this is, and did not answer"); err != nil {
+		return err
 	}
 	first := q.Held[0].Parts[0]
 	if short, err := h.Reader.ReadMO(first); err == nil {
@@ -186,6 +188,15 @@ func (h *Hub) endQuestion(ctx context.Context, key string) error {
 		}
 	}
 	return ignoreConflict(h.Parts.DeletePart(ctx, key, rev))
+}
+
+func (h *Hub) buryAll(ctx context.Context, all []held, detail string) error {
+	for _, w := range all {
+		if err := h.buryHeld(ctx, w.Parts, detail); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (h *Hub) buryHeld(ctx context.Context, parts []MO, detail string) error {

@@ -109,6 +109,10 @@ func (r *rig) newHub() *bridge.Hub {
 	if !r.opt.realTime {
 		book.Now, cfg.Now = r.clock.now, r.clock.now
 	}
+	var err error
+	if book.Directory, err = addressing.NewDirectory(r.t.Context(), r.store, book.Now); err != nil {
+		r.t.Fatal(err)
+	}
 	b, err := addressing.NewBook(r.store, book)
 	if err != nil {
 		r.t.Fatal(err)

@@ -15,10 +15,13 @@ func (h *Hub) logStatus(ctx context.Context, s Story, c Change) error {
 // that a repeat is recognised.
 func (h *Hub) tellFinal(ctx context.Context, s Story) error {
 	last := s.History[len(s.History)-1]
-	if h.pushes(s.Handle.Network()) {
+	if to, _ := h.Book.Directory().Now(s.Handle, s.History[0].At); h.pushes(to.Network()) {
+		if to != s.Handle {
+			s.ReplyTo = "" // it was a device of another address
+		}
 		err := h.Queue.PublishOUT(ctx, OUT{
-			V: version, ID: s.ID + "-" + string(s.State), Kind: OUTStatus, Handle: s.Handle, Phone: s.Phone, Number: s.Number,
-			At: last.At, NetworkID: s.NetworkID, ReplyTo: s.ReplyTo, State: s.State, Reason: s.Reason, Detail: s.Detail,
+			V: version, ID: s.ID + "-" + string(s.State), Kind: OUTStatus, Handle: to, Phone: s.Phone, Number: s.Number,
+			At: last.At, Addressed: h.now(), NetworkID: s.NetworkID, ReplyTo: s.ReplyTo, State: s.State, Reason: s.Reason, Detail: s.Detail,
 		})
 		if err != nil {
 			return err

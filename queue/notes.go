@@ -41,9 +41,12 @@ func (s *Store) SaveNote(ctx context.Context, key string, value []byte, rev uint
 		return 0, err
 	}
 	era := s.commit.Era()
-	if value != nil {
+	switch {
+	case value != nil:
 		next, err = s.save(ctx, s.notes, k, value, rev)
-	} else {
+	case rev == 0:
+		err = fmt.Errorf("%w: there is nothing to remove", bridge.ErrConflict) // NATS would remove whatever there is
+	default:
 		next, err = rev+1, s.removeNote(ctx, k, rev)
 	}
 	if errors.Is(err, bridge.ErrConflict) {

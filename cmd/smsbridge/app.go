@@ -72,7 +72,11 @@ func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger)
 	if a.store, err = queue.Open(ctx, store); err != nil {
 		return nil, err
 	}
-	if book, err = addressing.NewBook(a.store, bookConfig(a.cfg)); err != nil {
+	numbers := bookConfig(a.cfg)
+	if numbers.Directory, err = addressing.NewDirectory(ctx, a.store, nil); err != nil {
+		return nil, err
+	}
+	if book, err = addressing.NewBook(a.store, numbers); err != nil {
 		return nil, err
 	}
 	if a.links, err = a.newLinks(); err != nil {
