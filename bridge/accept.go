@@ -128,6 +128,9 @@ func (h *Hub) known(ctx context.Context, m MT) (*Story, error) {
 // tried: so a long queue costs no memory for its stories, and a short one no time.
 func (h *Hub) store(ctx context.Context, m MT) (Story, error) {
 	if err := h.Queue.PublishMT(ctx, m); err != nil {
+		if !errors.Is(err, ErrFull) {
+			h.unlogged.put(m.ID, struct{}{}) // it may be stored all the same
+		}
 		return Story{}, refuseStore(err)
 	}
 	// From here on the message is accepted, whatever becomes of the caller.
@@ -136,7 +139,9 @@ func (h *Hub) store(ctx context.Context, m MT) (Story, error) {
 	h.stats.accepted()
 	if err := h.logMT(context.WithoutCancel(ctx), m); err != nil {
 		h.log.Warn().Err(err).Str("message_id", m.ID).Msg("not in the log of its conversation yet; the dispatch will do it")
-		h.unlogged.add(m.ID)
+		h.unlogged.put(m.ID, struct{}{})
+	} else {
+		h.unlogged.forget(m.ID)
 	}
 	return s, nil
 }

@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -249,6 +250,33 @@ func TestLogFailsAtAccept(t *testing.T) {
 	}
 	if st := r.Stats(); st.Accepted != 1 || r.story(s.ID).State != bridge.Sent {
 		t.Errorf("counted %+v", st)
+	}
+}
+
+// A message that is stored although its sender was told otherwise stands in the log, before
+// what became of it, and once.
+func TestStoredAllTheSame(t *testing.T) {
+	for _, repeated := range []bool{false, true} {
+		t.Run(fmt.Sprintf("sent again %t", repeated), func(t *testing.T) {
+			r := newRig(t, options{idle: true})
+			r.store.onPublishMT = func(m bridge.MT) error {
+				return errors.Join(r.store.Store.PublishMT(t.Context(), m), errBroken)
+			}
+			request := bridge.Request{Handle: ann, To: phone.String(), Text: "Bonjour", NetworkID: "1"}
+			if _, err := r.Accept(t.Context(), request); !errors.Is(err, errBroken) {
+				t.Fatalf("accepted: %v", err)
+			}
+			r.store.onPublishMT = nil
+			if repeated {
+				r.accept(ann, phone, "Bonjour", "1")
+			}
+			if err := r.DispatchMT(t.Context(), r.head()); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{"mt acceptedBonjour", "status sent"}, r.log(ann, phone)); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

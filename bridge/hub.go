@@ -76,9 +76,9 @@ type Hub struct {
 	// process names this hub among all that ever were.
 	process string
 	// lately are messages accepted by it that may have no story yet.
-	lately lately
-	// unlogged are messages that are missing in the log of their conversation.
-	unlogged idSet
+	lately lately[accepted]
+	// unlogged are messages of it that may be missing in the log of their conversation.
+	unlogged lately[struct{}]
 	// began is when the hub was made: what a crash left undone is done soon after.
 	began time.Time
 	// accepting are MT messages being accepted, one request for each at a time: their

@@ -173,11 +173,11 @@ func (h *Hub) first(ctx context.Context, m MT) (Story, error) {
 	} else if forgot {
 		return Story{}, errDone
 	}
-	if missing := h.unlogged.has(m.ID); missing || m.By != h.process {
+	if _, missing := h.unlogged.get(m.ID); missing || m.By != h.process {
 		if err := h.logMT(ctx, m); err != nil {
 			return Story{}, err
 		}
-		h.unlogged.remove(m.ID)
+		h.unlogged.forget(m.ID)
 	}
 	return newStory(m), nil
 }
