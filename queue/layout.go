@@ -41,6 +41,8 @@ func ownNames() []string {
 // streams of our names that are not ours.
 func (s *Store) storedLayout(ctx context.Context) (int, error) {
 	oldest := layout
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the listing where it is not read to its end
 	streams := s.js.ListStreams(ctx)
 	for info := range streams.Info() {
 		name, said := info.Config.Name, info.Config.Metadata[metaLayout]

@@ -171,8 +171,29 @@ func ownSessionKey(dir string) ([]byte, error) {
 		return key, nil
 	}
 	key = []byte(rand.Text() + rand.Text())
-	if err := cmp.Or(os.MkdirAll(dir, 0o700), os.WriteFile(path, key, 0o600)); err != nil {
+	if err := cmp.Or(os.MkdirAll(dir, 0o700), writeDurably(path, key)); err != nil {
 		return nil, fmt.Errorf("data_dir: cannot store the key of the web sessions: %w", err)
 	}
 	return key, nil
+}
+
+// writeDurably writes a file that is there whole or not at all, also after a power cut: half a
+// key would keep the daemon from starting.
+func writeDurably(path string, content []byte) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*") // for its owner alone
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(content)
+	if err = errors.Join(err, temp.Sync(), temp.Close()); err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temp.Name()))
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
