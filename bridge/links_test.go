@@ -16,7 +16,7 @@ import (
 )
 
 // overSMPP is a rig over a real link to the SMSC simulator.
-func overSMPP(t *testing.T, hub bridge.Config) (*rig, *smsc.Server) {
+func overSMPP(t *testing.T, opt options) (*rig, *smsc.Server) {
 	t.Helper()
 	simulator, err := smsc.New(smsc.Config{
 		Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond, BusyFor: 30 * time.Millisecond, RetryMin: time.Millisecond, Logger: zerolog.Nop(),
@@ -39,7 +39,8 @@ func overSMPP(t *testing.T, hub bridge.Config) (*rig, *smsc.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r = newRig(t, options{carrier: links, realTime: true, hub: hub})
+	opt.carrier, opt.realTime = links, true
+	r = newRig(t, opt)
 	run(t, links.Run)
 	return r, simulator
 }
@@ -78,7 +79,7 @@ func TestOverSMPP(t *testing.T) {
 		{"the receipt comes twice", "+33612300208", "Bonjour", bridge.Delivered, ""},
 		{"the receipt is in the other base", "+33612300303", "Bonjour", bridge.Delivered, ""},
 	}
-	r, _ := overSMPP(t, bridge.Config{})
+	r, _ := overSMPP(t, options{})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			id := r.accept(ann, addressing.MustParseMSISDN(tt.phone), tt.text, tt.name).ID
@@ -104,7 +105,7 @@ func TestOverSMPP(t *testing.T) {
 
 // A long answer crosses back over the wire, whole.
 func TestAnswerOverSMPP(t *testing.T) {
-	r, simulator := overSMPP(t, bridge.Config{})
+	r, simulator := overSMPP(t, options{})
 	r.send(ann, phone, "Bonjour", "1")
 	text := strings.Repeat("ça va 🙂 ", 60)
 	if _, err := simulator.Send(phone, number.String(), text); err != nil {

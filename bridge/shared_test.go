@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -12,8 +11,6 @@ import (
 	"smsbridge/addressing"
 	"smsbridge/bridge"
 )
-
-var code = addressing.MustParseNumber("36180;phone-context=+33")
 
 // toCode makes what a phone sends to the shared code, as the SMSC delivers it.
 func (r *rig) toCode(text string) bridge.MO {
@@ -26,41 +23,6 @@ var shared = addressing.MustParseNumber("+33700000010")
 func sharing(cfg addressing.Config) options {
 	cfg.Shared = []addressing.Number{shared}
 	return options{book: cfg}
-}
-
-// Ten people write to one phone over a pool of three numbers and a shared one, and the
-// phone answers all of them.
-func TestTenPeopleAndOnePhone(t *testing.T) {
-	r := newRig(t, sharing(addressing.Config{Pool: numbers(3)}))
-	var people []addressing.Handle
-	alone := map[addressing.Number]bool{}
-	for i := range 10 {
-		h := addressing.MustParseHandle(fmt.Sprintf("xmpp:p%d@corp.example", i))
-		people = append(people, h)
-		s := r.send(h, phone, "Bonjour", "1")
-		if s.Number != shared && alone[s.Number] {
-			t.Errorf("two have %s", s.Number)
-		}
-		alone[s.Number] = s.Number != shared
-	}
-	if len(alone) != 4 {
-		t.Fatalf("numbers used: %v", alone)
-	}
-	for i, h := range people {
-		all, err := r.Book.ViewsOf(t.Context(), h)
-		if err != nil || len(all) != 1 {
-			t.Fatalf("%s has %v, %v", h, all, err)
-		}
-		text := fmt.Sprint("answer ", i)
-		want := text
-		if all[0].Number == shared {
-			text = []string{"@" + h.Name() + " ", h.Name() + ": ", fmt.Sprintf("#%d ", all[0].Index)}[i%3] + text
-		}
-		r.fromPhone(phone, all[0].Number, text)
-		if diff := cmp.Diff([]string{want}, r.told(h, 1)); diff != "" {
-			t.Errorf("%s: %s", h, diff)
-		}
-	}
 }
 
 // The first text over a shared Number says who writes, the second does not.

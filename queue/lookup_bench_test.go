@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"smsbridge/addressing"
 	"smsbridge/queue"
 )
@@ -67,7 +69,7 @@ func fillConversations(b *testing.B, dir string, n int) {
 		begun := now.Add(-time.Duration(rand.Int64N(int64(90 * 24 * time.Hour))))
 		data, err := json.Marshal(addressing.Record{V: 2, Entries: []addressing.Entry{{Number: pool[i%len(pool)], Handle: person(i), Created: begun, LastUsed: now}}})
 		if err == nil {
-			_, err = js.PublishAsync("$KV.phones."+caller(b, i).Digits(), data)
+			_, err = js.PublishAsync("$KV.phones."+caller(b, i).Digits(), data, jetstream.WithStallWait(patience))
 		}
 		if err != nil {
 			b.Fatal(err)
