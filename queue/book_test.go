@@ -1,0 +1,363 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"smsbridge/addressing"
+	"smsbridge/queue"
+)
+
+const day = 24 * time.Hour
+
+// The Numbers of the world below, and its people.
+var (
+	bookPool   = poolOf(2)
+	bookShared = addressing.MustParseNumber("36180;phone-context=+33")
+	bookDesk   = addressing.MustParseNumber("+33700000009")
+	bookPeople = []addressing.Handle{
+		ann, addressing.MustParseHandle("xmpp:bob@corp.example"), addressing.MustParseHandle("web:carl"),
+		addressing.MustParseHandle("matrix:@dora:corp.example"), addressing.MustParseHandle("xmpp:emil@corp.example"),
+	}
+)
+
+type (
+	pair struct {
+		phone  addressing.MSISDN
+		number addressing.Number
+	}
+	relation struct {
+		phone  addressing.MSISDN
+		handle addressing.Handle
+	}
+	use struct {
+		handle addressing.Handle
+		free   time.Time // from when on another may have the pair, at the soonest
+	}
+)
+
+// world is two Books over one truth, and what must be true.
+type world struct {
+	instances []*addressing.Book
+	phones    []addressing.MSISDN
+	restart   func() []*addressing.Book
+
+	mu      sync.Mutex
+	now     time.Time
+	owners  map[pair]use
+	sharers map[relation]bool
+	stopped map[relation]bool
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// TestBooksOverOneStore runs random histories of people, phones, silence, ends, stops and
+// restarts on two instances at once, over the real store: a reply goes to whom the pair of phone
+// and Number belongs, nobody gets a pair that is another's, both directions agree at both
+// instances, also after the store was closed and opened again.
+func TestBooksOverOneStore(t *testing.T) {
+	fewerHistories(t)
+	first, second := t.TempDir(), t.TempDir()
+	remote := natsServer(t, t.TempDir(), -1)
+	process := func(c *queue.Config) { c.Durability = queue.Process }
+	for _, tt := range []struct {
+		name string
+		open func(t *testing.T) []*queue.Store
+	}{
+		{"one process", func(t *testing.T) []*queue.Store {
+			s := openForNow(t, first, process)
+			return []*queue.Store{s, s}
+		}},
+		{"one process that remembers little", func(t *testing.T) []*queue.Store {
+			s := openForNow(t, second, process, func(c *queue.Config) { c.RememberedPhones = 1 })
+			return []*queue.Store{s, s}
+		}},
+		{"two at one server", func(t *testing.T) []*queue.Store {
+			return []*queue.Store{openForNow(t, "", external(remote)), openForNow(t, "", external(remote))}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			stores := tt.open(t)
+			defer func() { closeAll(t, stores) }()
+			histories := 0
+			rapid.Check(t, func(rt *rapid.T) {
+				histories++
+				w := newWorld(histories)
+				books := func() []*addressing.Book {
+					return []*addressing.Book{w.book(rt, stores[0]), w.book(rt, stores[1])}
+				}
+				w.instances = books()
+				w.restart = func() []*addressing.Book {
+					closeAll(t, stores)
+					stores = tt.open(t)
+					return books()
+				}
+				rt.Repeat(map[string]func(*rapid.T){
+					"at once": w.atOnce, "release": w.release, "stop": w.stop, "start": w.start, "time passes": w.pass,
+					"restart": w.mayRestart, "": w.agree,
+				})
+			})
+		})
+	}
+}
+
+// fewerHistories is for tests whose steps are work for the disk, unless -rapid.checks says how many.
+func fewerHistories(t *testing.T) {
+	t.Helper()
+	checks := flag.Lookup("rapid.checks")
+	if usual := checks.DefValue; checks.Value.String() == usual {
+		_ = checks.Value.Set("25")
+		t.Cleanup(func() { _ = checks.Value.Set(usual) })
+	}
+}
+
+func openForNow(t *testing.T, dir string, adjust ...func(*queue.Config)) *queue.Store {
+	t.Helper()
+	cfg := queue.Config{Dir: dir, MinFree: -1}
+	for _, f := range adjust {
+		f(&cfg)
+	}
+	s, err := queue.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func closeAll(t *testing.T, stores []*queue.Store) {
+	t.Helper()
+	for _, s := range stores {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// newWorld has phones of its own, so that many histories share a store.
+func newWorld(n int) *world {
+	w := &world{
+		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), owners: map[pair]use{}, sharers: map[relation]bool{}, stopped: map[relation]bool{},
+	}
+	for i := range 2 {
+		w.phones = append(w.phones, addressing.MustParseMSISDN(fmt.Sprintf("+336%08d", 10_000_000+2*n+i)))
+	}
+	return w
+}
+
+func (w *world) book(t *rapid.T, s *queue.Store) *addressing.Book {
+	b, err := addressing.NewBook(s, addressing.Config{
+		Pool: bookPool, Shared: []addressing.Number{bookShared}, Dedicated: map[addressing.Number]addressing.Handle{bookDesk: ann},
+		ReleaseAfter: 10 * day, Rest: 5 * day, Now: w.clock,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// asked is one of several things that happen at once, and what came of it.
+type asked struct {
+	instance int
+	phone    addressing.MSISDN
+	handle   addressing.Handle // who writes to the phone; zero: the phone writes
+	number   addressing.Number // to which the phone writes
+	named    addressing.Handle // whom the phone names there, on the shared Number
+	got      addressing.Conversation
+	err      error
+}
+
+func (a *asked) do(b *addressing.Book) {
+	if !a.handle.IsZero() {
+		a.got, a.err = b.Assign(context.Background(), a.handle, a.phone)
+		return
+	}
+	text := "hello"
+	if !a.named.IsZero() {
+		text = "@" + a.named.ID() + " hello"
+	}
+	answer, err := b.Answer(context.Background(), a.phone, a.number, text)
+	a.got, a.err = answer.Conversation, err
+}
+
+// atOnce has people write to phones, and phones to people, on both instances at the same time.
+func (w *world) atOnce(t *rapid.T) {
+	all := make([]*asked, rapid.IntRange(1, 4).Draw(t, "how many"))
+	for i := range all {
+		a := &asked{instance: rapid.IntRange(0, 1).Draw(t, "instance"), phone: rapid.SampledFrom(w.phones).Draw(t, "phone")}
+		if rapid.Bool().Draw(t, "to the phone") {
+			a.handle = rapid.SampledFrom(bookPeople).Draw(t, "handle")
+		} else {
+			a.number = rapid.SampledFrom([]addressing.Number{bookPool[0], bookPool[1], bookDesk, bookShared}).Draw(t, "number")
+			if a.number == bookShared {
+				a.named = rapid.SampledFrom(bookPeople).Draw(t, "named")
+			}
+		}
+		all[i] = a
+	}
+	var acting sync.WaitGroup
+	for _, a := range all {
+		acting.Go(func() { a.do(w.instances[a.instance]) })
+	}
+	acting.Wait()
+	before, sharers := maps.Clone(w.owners), maps.Clone(w.sharers)
+	for _, a := range all {
+		if !a.handle.IsZero() {
+			w.assigned(t, a, before)
+		}
+	}
+	for _, a := range all {
+		if a.handle.IsZero() {
+			w.replied(t, a, before, sharers)
+		}
+	}
+}
+
+func (w *world) assigned(t *rapid.T, a *asked, before map[pair]use) {
+	if must := w.stopped[relation{a.phone, a.handle}]; must != errors.Is(a.err, addressing.ErrStopped) {
+		t.Fatalf("%v writes to %v: %v; stopped: %v", a.handle, a.phone, a.err, must)
+	} else if must {
+		return
+	}
+	if a.err != nil || a.got.Handle != a.handle || a.got.Phone != a.phone { // the shared Number is never full
+		t.Fatalf("%v writes to %v: %+v, %v", a.handle, a.phone, a.got, a.err)
+	}
+	if a.got.Number == bookShared {
+		w.sharers[relation{a.phone, a.handle}] = true
+		return
+	}
+	p := pair{a.phone, a.got.Number}
+	if was, known := before[p]; known && was.handle != a.handle && w.now.Before(was.free) {
+		t.Fatalf("%v is %v's until %v, and was given to %v at %v", p, was.handle, was.free, a.handle, w.now)
+	}
+	if is := w.owners[p]; is != before[p] && is.handle != a.handle {
+		t.Fatalf("%v was given to %v and %v at once", p, is.handle, a.handle)
+	}
+	w.touched(p, a.handle)
+}
+
+// touched: the last use is known to the day.
+func (w *world) touched(p pair, h addressing.Handle) {
+	w.owners[p] = use{h, w.now.Add(14 * day)}
+}
+
+// replied looks at what the phone wrote. A reply opens a conversation again, so that nobody else
+// can get its pair at the same moment: it went to whom the pair belongs in the end.
+func (w *world) replied(t *rapid.T, a *asked, before map[pair]use, sharers map[relation]bool) {
+	p, got := pair{a.phone, a.number}, a.got.Handle
+	owner := w.owners[p].handle
+	if a.number == bookDesk {
+		owner = ann
+	}
+	_, known := before[p]
+	switch {
+	case a.number == bookShared:
+		if sharers[relation{a.phone, a.named}] && (a.err != nil || got != a.named) {
+			t.Fatalf("what %v wrote to %v went to %v, %v", a.phone, a.named, got, a.err)
+		}
+		if !got.IsZero() && !w.sharers[relation{a.phone, got}] {
+			t.Fatalf("a stranger, %v, got a reply of %v", got, a.phone)
+		}
+	case a.err != nil:
+		if known || a.number == bookDesk || !errors.Is(a.err, addressing.ErrNobody) {
+			t.Fatalf("what %v wrote to %v, which is %v's, went to nobody: %v", a.phone, a.number, owner, a.err)
+		}
+	case got != owner:
+		t.Fatalf("what %v wrote to %v, which is %v's, went to %v", a.phone, a.number, owner, got)
+	default:
+		w.touched(p, got)
+	}
+}
+
+func same(x, y addressing.Conversation) bool {
+	sameTime := x.LastUsed.Equal(y.LastUsed)
+	x.LastUsed = y.LastUsed
+	return sameTime && x == y
+}
+
+func (w *world) release(t *rapid.T) {
+	h, phone := rapid.SampledFrom(bookPeople).Draw(t, "handle"), rapid.SampledFrom(w.phones).Draw(t, "phone")
+	_, err := w.instances[rapid.IntRange(0, 1).Draw(t, "instance")].Release(context.Background(), h, phone)
+	if err != nil && !errors.Is(err, addressing.ErrNobody) {
+		t.Fatal(err)
+	}
+	for p, u := range w.owners {
+		if p.phone == phone && u.handle == h {
+			u.free = w.now.Add(5 * day)
+			if was := w.owners[p]; was.free.Before(u.free) {
+				u.free = was.free
+			}
+			w.owners[p] = u
+		}
+	}
+}
+
+func (w *world) stop(t *rapid.T) {
+	h, phone := rapid.SampledFrom(bookPeople).Draw(t, "handle"), rapid.SampledFrom(w.phones).Draw(t, "phone")
+	if _, err := w.instances[0].SetOptout(context.Background(), phone, h, true); err != nil {
+		t.Fatal(err)
+	}
+	w.stopped[relation{phone, h}] = true
+}
+
+func (w *world) start(t *rapid.T) {
+	phone := rapid.SampledFrom(w.phones).Draw(t, "phone")
+	if _, err := w.instances[1].SetOptout(context.Background(), phone, addressing.Handle{}, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range bookPeople {
+		delete(w.stopped, relation{phone, h})
+	}
+}
+
+func (w *world) pass(t *rapid.T) {
+	hours := rapid.IntRange(1, 300).Draw(t, "hours")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(time.Duration(hours) * time.Hour)
+}
+
+// mayRestart opens everything anew, not too often: it takes a while.
+func (w *world) mayRestart(t *rapid.T) {
+	if rapid.IntRange(0, 39).Draw(t, "restarts at 0") == 0 {
+		w.instances = w.restart()
+	}
+}
+
+// agree asks both instances in both directions.
+func (w *world) agree(t *rapid.T) {
+	for _, phone := range w.phones {
+		one, err := w.instances[0].Conversations(context.Background(), phone)
+		two, err2 := w.instances[1].Conversations(context.Background(), phone)
+		if err := errors.Join(err, err2); err != nil || !slices.EqualFunc(one, two, same) {
+			t.Fatalf("the instances know %+v and %+v, %v", one, two, err)
+		}
+		seen := map[addressing.Number]addressing.Handle{}
+		for _, c := range one {
+			if other, twice := seen[c.Number]; twice && c.Number != bookShared {
+				t.Fatalf("%v and %v have %v on %v", other, c.Handle, c.Number, phone)
+			}
+			seen[c.Number] = c.Handle
+			if owner := w.owners[pair{phone, c.Number}].handle; c.Number != bookShared && owner != c.Handle {
+				t.Fatalf("%v on %v is %v's; want %v", c.Number, phone, c.Handle, owner)
+			}
+		}
+		for p, u := range w.owners {
+			if p.phone == phone && seen[p.number] != u.handle {
+				t.Fatalf("%v is %v's; want %v", p, seen[p.number], u.handle)
+			}
+		}
+	}
+}
