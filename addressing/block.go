@@ -92,22 +92,28 @@ func (d *Directory) Blocks() []Block {
 // Blocked gives a block that keeps h from writing to phone, if there is one.
 func (d *Directory) Blocked(h Handle, phone MSISDN) (Block, bool) {
 	fits := func(b Block) bool { return strings.HasPrefix(phone.digits, b.Prefix) }
-	for _, b := range d.blocksOf(h) {
-		if fits(b) {
-			return b, true
-		}
-	}
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	for _, b := range d.wide {
-		if b.pattern.Match(h) && fits(b) {
-			return b, true
-		}
+	all := d.BlocksOf(h)
+	if i := slices.IndexFunc(all, fits); i >= 0 {
+		return all[i], true
 	}
 	return Block{}, false
 }
 
-// blocksOf are those of the person who is h today, under whatever name they were made.
+// BlocksOf lists the blocks that h falls under.
+func (d *Directory) BlocksOf(h Handle) []Block {
+	all := d.blocksOf(h)
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, b := range d.wide {
+		if b.pattern.Match(h) {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// blocksOf are those of one handle that are of the person who is h today, under whatever name
+// they were made.
 func (d *Directory) blocksOf(h Handle) []Block {
 	d.mu.RLock()
 	defer d.mu.RUnlock()

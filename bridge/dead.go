@@ -49,6 +49,12 @@ const (
 	ActionNumberAdd   = "number_add"
 	ActionRetire      = "number_retire"
 	ActionUnretire    = "number_unretire"
+	ActionRename      = "handle_rename"
+	ActionRemove      = "handle_rm"
+	ActionRestore     = "handle_restore" // its removal is undone
+	ActionReuse       = "handle_reuse"   // a new person has the name
+	ActionBlock       = "handle_block"
+	ActionUnblock     = "handle_unblock"
 )
 
 // ErrNothingToRequeue says that the message of the letter is on its way.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -40,11 +41,13 @@ type Done struct {
 func (s *Server) changeRoutes(mux *http.ServeMux) {
 	// A page of another site, open in the operator's browser, must not press buttons here.
 	guard := http.NewCrossOriginProtection()
-	for pattern, handler := range map[string]http.HandlerFunc{
+	routes := s.nameRoutes()
+	maps.Copy(routes, map[string]http.HandlerFunc{
 		"POST /admin/v1/conversations/release": s.release,
 		"POST /admin/v1/optouts":               s.addOptout,
 		"DELETE /admin/v1/optouts":             s.endOptout,
-	} {
+	})
+	for pattern, handler := range routes {
 		mux.Handle(pattern, guard.Handler(handler))
 	}
 }
@@ -92,6 +95,8 @@ func (s *Server) refuseChange(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, addressing.ErrNobody):
 		s.refuse(w, http.StatusNotFound, "there is no such conversation: smsbridge conversation ls lists those of an address")
+	case errors.Is(err, addressing.ErrTaken), errors.Is(err, addressing.ErrGone):
+		s.refuse(w, http.StatusConflict, addressing.Explain(err))
 	case errors.Is(err, addressing.ErrInvalid):
 		s.refuse(w, http.StatusBadRequest, addressing.Explain(err))
 	default:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"smsbridge/addressing"
 )
@@ -32,11 +33,14 @@ type Lookup struct {
 	Shared bool              `json:"shared"` // of a Number: several people have it on one phone
 	// Reply tells whose a text from the phone to the Number would be, where both were asked
 	// for, and Send over which Number one from the handle to the phone would go.
-	Reply         *addressing.Finding `json:"reply,omitempty"`
-	Send          *addressing.Finding `json:"send,omitempty"`
-	Conversations []addressing.View   `json:"conversations"`
-	More          int                 `json:"more"`              // conversations that are left out
-	Optouts       []addressing.Optout `json:"optouts,omitempty"` // of a phone
+	Reply *addressing.Finding `json:"reply,omitempty"`
+	Send  *addressing.Finding `json:"send,omitempty"`
+	// Gone tells of a handle that nobody may use, and Blocks what it may not write to.
+	Gone          *addressing.GoneHandle `json:"gone,omitempty"`
+	Blocks        []addressing.Block     `json:"blocks,omitempty"`
+	Conversations []addressing.View      `json:"conversations"`
+	More          int                    `json:"more"`              // conversations that are left out
+	Optouts       []addressing.Optout    `json:"optouts,omitempty"` // of a phone
 }
 
 func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
@@ -96,6 +100,7 @@ func (s *Server) findOne(ctx context.Context, a address) (Lookup, error) {
 	switch a.kind() {
 	case KindHandle:
 		found.Dedicated, _ = book.Dedicated(a.handle)
+		found.Gone, found.Blocks = decided(book.Directory(), a.handle)
 		found.Conversations, err = book.ViewsOf(ctx, a.handle)
 	case KindNumber:
 		found.Owner, _ = book.OwnerOf(a.number)
@@ -107,6 +112,14 @@ func (s *Server) findOne(ctx context.Context, a address) (Lookup, error) {
 		}
 	}
 	return found, err
+}
+
+// decided is what operators have decided about a handle.
+func decided(d *addressing.Directory, h addressing.Handle) (gone *addressing.GoneHandle, blocks []addressing.Block) {
+	if now, since := d.Now(h, time.Now()); now != h {
+		gone = &addressing.GoneHandle{Handle: h, Now: now, Since: since}
+	}
+	return gone, d.BlocksOf(h)
 }
 
 // address is one of the three kinds.

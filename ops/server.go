@@ -130,6 +130,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /admin/v1/queue", s.queue)
 	mux.HandleFunc("GET /admin/v1/lookup", s.lookup)
 	mux.HandleFunc("GET /admin/v1/optouts", s.listOptouts)
+	mux.HandleFunc("GET /admin/v1/numbers", s.listNumbers)
+	mux.HandleFunc("GET /admin/v1/handles", s.listHandles)
 	s.deadRoutes(mux)
 	if s.cfg.Audit != nil {
 		mux.HandleFunc("GET /admin/v1/audit", s.audit)

@@ -19,6 +19,8 @@ type cli struct {
 	Queue   QueueCmd        `cmd:"" help:"Look at the queue of a running daemon, or move that of a stopped one."`
 	Lookup  LookupCmd       `cmd:"" help:"Say who is behind a phone, a handle or a number of the bridge."`
 	Conv    ConversationCmd `cmd:"" name:"conversation" help:"List and end conversations."`
+	Number  NumberCmd       `cmd:"" help:"The bridge's numbers: list, add and retire them."`
+	Handle  HandleCmd       `cmd:"" help:"Rename, remove and block handles."`
 	Optout  OptoutCmd       `cmd:"" help:"Who must not write to which phone."`
 	Bench   BenchCmd        `cmd:"" help:"Measure how fast the bridge is on this machine, against the simulated SMSC."`
 	User    UserCmd         `cmd:"" help:"Make password hashes and API tokens for the web messenger."`

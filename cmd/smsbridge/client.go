@@ -22,6 +22,9 @@ type opsClient struct {
 	JSON bool   `name:"json" help:"Print what the daemon answers, for programs."`
 }
 
+// answerWithin is longer than the daemon takes where it reads the records of all phones.
+const answerWithin = 11 * time.Minute
+
 // maxAnswer bounds an answer of the daemon in bytes.
 const maxAnswer = 16 << 20
 
@@ -33,7 +36,7 @@ func (c opsClient) get(ctx context.Context, std *stdio, path string, query url.V
 
 // ask is get for any method, with a header.
 func (c opsClient) ask(ctx context.Context, std *stdio, method, path string, query url.Values, header http.Header, answer any) (read bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	target := strings.TrimRight(c.Ops, "/") + path + "?" + query.Encode()
 	request, err := http.NewRequestWithContext(ctx, method, target, nil)

@@ -40,6 +40,9 @@ func (c *LookupCmd) Run(ctx context.Context, std *stdio) error {
 		return nil
 	}
 	fmt.Fprintln(std.out, describe(found))
+	for _, b := range found.Blocks {
+		fmt.Fprintf(std.out, "It is blocked since %s: %s.\n", b.At.Local().Format(time.DateOnly), b)
+	}
 	for _, o := range found.Optouts {
 		who := o.Handle.String()
 		if o.Handle.IsZero() {
@@ -51,7 +54,11 @@ func (c *LookupCmd) Run(ctx context.Context, std *stdio) error {
 }
 
 func describe(found ops.Lookup) string {
-	switch {
+	switch gone := found.Gone; {
+	case gone != nil && gone.Now.IsZero():
+		return fmt.Sprintf("%s was removed on %s. Nobody may write as it, and what phones answer is nobody's.", found.Address, gone.Since.Local().Format(time.DateOnly))
+	case gone != nil:
+		return fmt.Sprintf("%s is called %s since %s; look that up.", found.Address, gone.Now, gone.Since.Local().Format(time.DateOnly))
 	case found.Kind == ops.KindHandle && found.Dedicated.IsZero():
 		return found.Address + " is a handle without a number of its own: it has one of the pool, or a shared one, on each phone."
 	case found.Kind == ops.KindHandle:
