@@ -33,12 +33,13 @@ func (h *Hub) DispatchMO(ctx context.Context, m MO) error {
 	if short.Receipt != nil {
 		return h.receipt(ctx, m, short)
 	}
-	return h.once(ctx, m, short.Phone, func() error {
-		if short.Concat.IsZero() {
-			return h.deliver(ctx, []MO{m}, short, short.Text)
-		}
-		return h.collect(ctx, m, short)
-	})
+	if short.Concat.IsZero() {
+		return h.once(ctx, m, short.Phone, func() error { return h.deliver(ctx, []MO{m}, short, short.Text) })
+	}
+	if err := h.once(ctx, m, short.Phone, func() error { return h.collect(ctx, m, short) }); err != nil {
+		return err
+	}
+	return h.clear(ctx, m, short)
 }
 
 // deliver hands a whole text, which came in parts, to its owner.

@@ -74,7 +74,8 @@ func assemblyKey(m MO, c Concat) string {
 const endingFor = time.Minute
 
 // collect keeps a segment until all are there, and then delivers the text. Whoever stores
-// the last one delivers it: the record's revision decides that, for all instances.
+// the last one delivers it: the record's revision decides that, for all instances. The record
+// stays until the segment has its mark (clear): a crash must not leave neither.
 func (h *Hub) collect(ctx context.Context, m MO, short Short) error {
 	key := assemblyKey(m, short.Concat)
 	for {
@@ -82,8 +83,17 @@ func (h *Hub) collect(ctx context.Context, m MO, short Short) error {
 		if err != nil {
 			return err
 		}
+		over, err := h.isOver(ctx, a, short.Concat.Total)
+		if err != nil {
+			return err
+		}
 		before := a.part(short.Concat.Part)
 		switch {
+		case over: // the phone uses its reference again
+			if err := h.Parts.DeletePart(ctx, key, rev); err != nil && !errors.Is(err, ErrConflict) {
+				return err
+			}
+			continue
 		case !a.EndingAt.IsZero():
 			return &LaterError{At: h.now().Add(time.Second)} // a new one begins when this has ended
 		case before != nil && !sameText(*before, m):
@@ -105,11 +115,41 @@ func (h *Hub) collect(ctx context.Context, m MO, short Short) error {
 		if len(a.Parts) < short.Concat.Total {
 			return nil
 		}
-		if err := h.deliverParts(ctx, a, short); err != nil {
-			return err
-		}
-		return ignoreConflict(h.Parts.DeletePart(ctx, key, rev))
+		return h.deliverParts(ctx, a, short)
 	}
+}
+
+// isOver tells whether a long message is complete and all its segments are marked, so that
+// it was delivered.
+func (h *Hub) isOver(ctx context.Context, a assembly, total int) (bool, error) {
+	if len(a.Parts) < total || !a.EndingAt.IsZero() {
+		return false, nil
+	}
+	for _, p := range a.Parts {
+		seen, err := h.loadMark(ctx, p.MO.Content())
+		if err != nil {
+			return false, err
+		}
+		if !slices.ContainsFunc(seen.Seen, func(s sighting) bool { return s.is(p.MO) }) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// clear removes the record of the long message that m, which has its mark, belongs to, if
+// that is over.
+func (h *Hub) clear(ctx context.Context, m MO, short Short) error {
+	key := assemblyKey(m, short.Concat)
+	a, rev, err := h.loadAssembly(ctx, key)
+	if err != nil {
+		return err
+	}
+	over, err := h.isOver(ctx, a, short.Concat.Total)
+	if err != nil || !over {
+		return err
+	}
+	return ignoreConflict(h.Parts.DeletePart(ctx, key, rev))
 }
 
 func (h *Hub) saveAssembly(ctx context.Context, key string, a assembly, rev uint64) (uint64, error) {
@@ -246,7 +286,7 @@ func (h *Hub) release(ctx context.Context, key string) error {
 		case err != nil:
 			err = h.buryParts(ctx, key, a, rev, err)
 		case len(a.Parts) == short.Concat.Total && a.EndingAt.IsZero():
-			return nil // who stored the last part delivers it
+			return h.clear(ctx, a.Parts[0].MO, short) // or who stored the last part delivers it
 		default:
 			err = h.giveUp(ctx, key, a, rev, short)
 		}

@@ -202,3 +202,52 @@ func TestPartsToNobody(t *testing.T) {
 		t.Errorf("%d answers", n)
 	}
 }
+
+// A crash right after the last part was delivered: it comes again, and the text is seen once.
+// Another under the same reference is seen as well.
+func TestPartsOverACrashAtTheEnd(t *testing.T) {
+	tests := []struct {
+		name  string
+		crash func(s *store)
+	}{
+		{"before its mark", func(s *store) { s.onSetMark = fails(1, func(string) bool { return true }) }},
+		{"before the rest is forgotten", func(s *store) { s.onDelete = fails(1, func(string) bool { return true }) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, options{idle: true, hub: bridge.Config{PartsWait: time.Minute}})
+			r.accept(eve, phone, "Bonjour", "1")
+			parts := r.longText(long, 7)
+			for _, m := range parts[:2] {
+				if err := r.DispatchMO(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tt.crash(r.store)
+			if err := r.DispatchMO(t.Context(), parts[2]); !errors.Is(err, errBroken) {
+				t.Fatalf("got %v", err)
+			}
+			r.restart()
+			if err := r.DispatchMO(t.Context(), parts[2]); err != nil {
+				t.Fatal(err)
+			}
+			looked := make(chan struct{})
+			r.store.mu.Lock()
+			r.store.onRange = func() { looked <- struct{}{} }
+			r.store.mu.Unlock()
+			r.clock.pass(time.Hour)
+			stop := r.runParts()
+			receive(t, looked, "a look at the parts")
+			stop()
+			other := strings.ToUpper(long)
+			for _, m := range r.longText(other, 7) {
+				if err := r.DispatchMO(t.Context(), m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff([]string{"mt acceptedBonjour", "mo " + long, "mo " + other}, r.log(eve, phone)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

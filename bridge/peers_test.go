@@ -171,8 +171,10 @@ type store struct {
 	onPutRef    func(id string) error
 	onLog       func(bridge.Entry) error
 	onStory     func(id string) error
-	onRange     func() // after the records were read
-	forgot      bool   // whatever the real one says
+	onSetMark   func(key string) error
+	onDelete    func(key string) error // of a small record
+	onRange     func()                 // after the records were read
+	forgot      bool                   // whatever the real one says
 }
 
 func (s *store) Forgot(ctx context.Context, m bridge.MT) (bool, error) {
@@ -239,6 +241,20 @@ func (s *store) AppendLog(ctx context.Context, e bridge.Entry) error {
 		return err
 	}
 	return s.Store.AppendLog(ctx, e)
+}
+
+func (s *store) SetMark(ctx context.Context, key string, value []byte) error {
+	if err := hook(s, &s.onSetMark, key); err != nil {
+		return err
+	}
+	return s.Store.SetMark(ctx, key, value)
+}
+
+func (s *store) DeletePart(ctx context.Context, key string, rev uint64) error {
+	if err := hook(s, &s.onDelete, key); err != nil {
+		return err
+	}
+	return s.Store.DeletePart(ctx, key, rev)
 }
 
 func (s *store) PublishDead(ctx context.Context, d bridge.Dead) error {
