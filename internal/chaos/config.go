@@ -14,20 +14,21 @@ import (
 
 // config is what a run is told.
 type config struct {
-	seed   uint64
-	kills  int           // at least so many
-	last   time.Duration // at least so long
-	people int
-	phones int
-	pause  time.Duration // between two texts of a conversation, on average
-	every  time.Duration // between two faults, on average
-	resend bool          // mt.unknown of the daemon
-	mild   bool          // only faults that the daemon lives through
-	only   string        // faults by name, with commas between; empty: all
-	rest   time.Duration // how long all may take to come to its end after the last fault
-	dir    string        // for results; empty: a folder of its own that is removed where all is well
-	sample time.Duration // how often the daemon is measured; 0: never
-	nodes  int           // NATS servers; 0: the one inside the daemon
+	seed     uint64
+	kills    int           // at least so many
+	last     time.Duration // at least so long
+	people   int
+	phones   int
+	pause    time.Duration // between two texts of a conversation, on average
+	every    time.Duration // between two faults, on average
+	resend   bool          // mt.unknown of the daemon
+	mild     bool          // only faults that the daemon lives through
+	together bool          // the wire and the SMSC break while other things are broken
+	only     string        // faults by name, with commas between; empty: all
+	rest     time.Duration // how long all may take to come to its end after the last fault
+	dir      string        // for results; empty: a folder of its own that is removed where all is well
+	sample   time.Duration // how often the daemon is measured; 0: never
+	nodes    int           // NATS servers; 0: the one inside the daemon
 	// instances is how many daemons share a cluster.
 	instances int
 	broken    string // what is wrong on purpose; empty: nothing
@@ -53,6 +54,7 @@ func parseFlags(args []string, out io.Writer) (config, error) {
 	f.DurationVar(&c.every, "every", 700*time.Millisecond, "between two faults, on average")
 	f.BoolVar(&c.resend, "resend", false, "the daemon sends again what may not have arrived (mt.unknown: resend)")
 	f.BoolVar(&c.mild, "mild", false, "only faults of the SMSC and the wire: no kill, no stop, no full disk, no clock")
+	f.BoolVar(&c.together, "together", false, "the wire and the SMSC break beside what else is broken, and not in turn with it")
 	f.StringVar(&c.only, "faults", "", "only these faults, with commas between: "+strings.Join(faultNames(), ", "))
 	f.DurationVar(&c.rest, "rest", 2*time.Minute, "how long all may take to come to its end when nothing breaks any more")
 	f.IntVar(&c.nodes, "nodes", 0, "how many NATS servers make a cluster, 1 to 5; 0 is the one inside the daemon")

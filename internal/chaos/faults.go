@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -20,6 +21,7 @@ type fault struct {
 	often  int // how often it comes, beside the others
 	fatal  bool
 	doubt  bool // an answer to a submit may be lost
+	wire   bool // it breaks the wire or the SMSC, and can beside another
 	needs  func(*run) bool
 	where  place
 	breaks func(context.Context, *run, *rand.Rand) error
@@ -41,10 +43,10 @@ func faultTable() []fault {
 		{name: "kill-starting", often: 6, fatal: true, doubt: true, breaks: killStarting},
 		{name: "stop", often: 4, fatal: true, doubt: true, breaks: stop},
 		{name: "restart", often: 3, fatal: true, doubt: true, breaks: restart},
-		{name: "cut", often: 6, doubt: true, breaks: cut},
-		{name: "silence", often: 4, doubt: true, breaks: silent},
-		{name: "slow-wire", often: 3, doubt: true, breaks: slowWire},
-		{name: "smsc", often: 20, doubt: true, breaks: smscFault},
+		{name: "cut", often: 6, doubt: true, wire: true, breaks: cut},
+		{name: "silence", often: 4, doubt: true, wire: true, breaks: silent},
+		{name: "slow-wire", often: 3, doubt: true, wire: true, breaks: slowWire},
+		{name: "smsc", often: 20, doubt: true, wire: true, breaks: smscFault},
 		{name: "disk-low", often: 2, fatal: true, where: alone, needs: hasDisk, breaks: fillDisk(minFree / 2)},
 		{name: "disk-full", often: 2, fatal: true, doubt: true, where: alone, needs: hasDisk, breaks: fillDisk(0)},
 		{name: "disk-hangs", often: 3, fatal: true, doubt: true, where: alone, needs: hasDisk, breaks: freezeDisk},
@@ -88,16 +90,43 @@ func (r *run) faults() []fault {
 	return slices.DeleteFunc(faultTable(), func(f fault) bool { return !r.cfg.mayPlay(f) || f.needs != nil && !f.needs(r) })
 }
 
-// breakThings breaks one thing after the other until there were enough kills and it took long
-// enough.
+// breakThings breaks things until there were enough kills and it took long enough.
 func (r *run) breakThings(ctx context.Context) error {
-	choice, all := r.cfg.rand("faults"), r.faults()
+	end := time.Now().Add(r.cfg.last)
+	enough := func() bool { return time.Now().After(end) && r.killed() >= r.cfg.kills } // of daemons and of nodes
+	all := r.faults()
+	if !r.cfg.together {
+		return r.breakSome(ctx, r.cfg.rand("faults"), all, enough)
+	}
+	return r.breakBeside(ctx, all, enough)
+}
+
+// breakBeside breaks the wire and the SMSC while it breaks other things, until enough.
+func (r *run) breakBeside(ctx context.Context, all []fault, enough func() bool) error {
+	isWire := func(f fault) bool { return f.wire }
+	others := slices.DeleteFunc(slices.Clone(all), isWire)
+	wire := slices.DeleteFunc(slices.Clone(all), func(f fault) bool { return !isWire(f) })
+	beside, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- r.breakSome(beside, r.cfg.rand("faults of the wire"), wire, func() bool { return false })
+	}()
+	err := r.breakSome(ctx, r.cfg.rand("faults"), others, enough)
+	stop()
+	if ending := <-ended; !errors.Is(ending, context.Canceled) {
+		err = errors.Join(err, ending)
+	}
+	return err
+}
+
+// breakSome breaks one thing after the other until enough.
+func (r *run) breakSome(ctx context.Context, choice *rand.Rand, all []fault, enough func() bool) error {
 	total := 0
 	for _, f := range all {
 		total += f.often
 	}
-	end := time.Now().Add(r.cfg.last)
-	for time.Now().Before(end) || r.killed() < r.cfg.kills { // of daemons and of nodes
+	for !enough() {
 		if err := sleep(ctx, around(choice, r.cfg.every)); err != nil {
 			return err
 		}
