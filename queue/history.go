@@ -190,14 +190,14 @@ func (s *Store) LogEnd(ctx context.Context) (uint64, error) {
 	return stream.CachedInfo().State.LastSeq, nil
 }
 
-// Follow calls fn with each entry of h's conversations whose sequence in the log is above
+// Follow calls fn with each entry of the conversations of all of handles whose sequence in the log is above
 // after, and then with each new one, in order, each once; after 0 begins with what comes
 // next. It blocks until ctx ends or the Store is closed, which gives nil, or until fn returns an
 // error, which it returns.
 // The loss of the connection is waited out, and nothing is left out then.
 // To show what there is and then what comes, with no gap: [Store.LogEnd], then Messages,
 // then Follow from that end; what stands in both has the same message id.
-func (s *Store) Follow(ctx context.Context, h addressing.Handle, after uint64, fn func(seq uint64, e bridge.Entry) error) error {
+func (s *Store) Follow(ctx context.Context, handles []addressing.Handle, after uint64, fn func(seq uint64, e bridge.Entry) error) error {
 	if s.closed.Load() {
 		return ErrClosed
 	}
@@ -206,7 +206,7 @@ func (s *Store) Follow(ctx context.Context, h addressing.Handle, after uint64, f
 	defer context.AfterFunc(s.ctx, cancel)()
 	last, err := s.LogEnd(ctx)
 	if err != nil {
-		return fmt.Errorf("queue: follow %s: %w", h, err)
+		return fmt.Errorf("queue: follow %s: %w", handles, err)
 	}
 	// A point in the stream, and not "new": a connection that is lost before the first entry
 	// comes would lose it. What is beyond the end is from before a power cut.
@@ -215,7 +215,7 @@ func (s *Store) Follow(ctx context.Context, h addressing.Handle, after uint64, f
 	}
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		before := after
-		err := s.follow(ctx, h, &after, fn)
+		err := s.follow(ctx, handles, &after, fn)
 		if stop, ok := errors.AsType[*followError](err); ok {
 			return stop.err
 		}
@@ -237,12 +237,16 @@ type followError struct{ err error }
 func (e *followError) Error() string { return e.err.Error() }
 
 // follow calls fn from after on, which it moves along, until something breaks.
-func (s *Store) follow(ctx context.Context, h addressing.Handle, after *uint64, fn func(uint64, bridge.Entry) error) error {
+func (s *Store) follow(ctx context.Context, handles []addressing.Handle, after *uint64, fn func(uint64, bridge.Entry) error) error {
 	// Nothing waits out its timeout for an answer that went with the old connection.
 	ctx, cancel := s.link.until(ctx)
 	defer cancel()
+	var subjects []string
+	for _, h := range handles {
+		subjects = append(subjects, handleSubject(h)+".>")
+	}
 	c, err := s.js.OrderedConsumer(ctx, streamLog, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{handleSubject(h) + ".>"},
+		FilterSubjects: subjects,
 		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:    *after + 1,
 	})

@@ -129,7 +129,7 @@ func (a *app) openWeb(ctx context.Context) error {
 			return fmt.Errorf("web.listen: cannot listen on %s: %w; is another program there already?", a.cfg.Web.Listen, err)
 		}
 	}
-	cfg := webConfig(a.cfg, a.log, a.hub, a.store)
+	cfg := webConfig(a.cfg, a.log, a.hub, history{a.store, a.hub.Book.Directory()})
 	cfg.SessionKey, cfg.Listener = key, a.webListener
 	a.web, err = web.New(cfg)
 	return err

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +49,29 @@ func (p *person) wrote(t *testing.T, text string) (found bool) {
 		return !found
 	})
 	return found
+}
+
+// said is the conversation as the person reads it.
+func (p *person) said(t *testing.T, phone string) (all []string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.base+"/api/v1/conversations/"+url.PathEscape(phone)+"/messages", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+p.token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct{ Messages []event }
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range answer.Messages {
+		all = append(all, m.Direction+" "+m.Text)
+	}
+	return all
 }
 
 // TestOperator: an operator changes names, numbers and who may write, while a daemon runs and
@@ -101,6 +126,9 @@ func TestOperator(t *testing.T) {
 	if !carl.wrote(t, "pour carl") {
 		t.Error("carl did not get the answer to what he wrote as ann")
 	}
+	if all := carl.said(t, phone); !slices.Equal(all, []string{"mt Bonjour", "mo pour carl"}) {
+		t.Errorf("carl reads %q", all)
+	}
 	o.does("handle block web:carl --to +336", "web:carl to +336 is blocked")
 	send(carl, http.StatusForbidden, "blocked")
 	o.does("handle ls", "web:ann", "is web:carl", "may not write to +336")
@@ -121,6 +149,9 @@ func TestOperator(t *testing.T) {
 	o.does("handle rm web:bob")
 	o.does("handle reuse web:bob", "is free for a new person")
 	o.does("handle reuse web:bob", "was neither renamed nor removed")
+	if all := bob.said(t, phone); len(all) != 0 {
+		t.Errorf("the new bob reads %q of the old one", all)
+	}
 	o.does("queue audit", "handle_rename", "web:ann web:carl", "not done: ", "number_add", "optout_ended", "release", "handle_reuse")
 
 	_, out, _ := smsbridge(t, "", "number", "ls", "--json", "--ops", p.ops)

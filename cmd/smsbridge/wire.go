@@ -133,9 +133,9 @@ func xmppConfig(cfg *configs.Config, log zerolog.Logger, hub *bridge.Hub) xmpp.C
 	}
 }
 
-func webConfig(cfg *configs.Config, log zerolog.Logger, hub *bridge.Hub, store *queue.Store) web.Config {
+func webConfig(cfg *configs.Config, log zerolog.Logger, hub *bridge.Hub, said history) web.Config {
 	c := web.Config{
-		Insecure: cfg.Web.Insecure, BehindTLS: cfg.Web.BehindTLS, Hub: hub, Stories: store, History: store, Log: store,
+		Insecure: cfg.Web.Insecure, BehindTLS: cfg.Web.BehindTLS, Hub: hub, Stories: said, History: said, Log: said,
 		Region: cfg.Numbers.Region, Logger: room(log, "web"),
 	}
 	for _, u := range cfg.Web.Users {
