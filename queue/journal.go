@@ -19,11 +19,21 @@ func (s *Store) Story(ctx context.Context, id string) (bridge.Story, uint64, err
 	if err := s.readable(); err != nil {
 		return bridge.Story{}, 0, err
 	}
-	if story, rev, known := s.stories.get(id, s.commit.Era()); known {
+	notFound := fmt.Errorf("queue: story of message %s: %w", id, bridge.ErrNotFound)
+	began := s.stories.begin(s.commit.Era())
+	if story, rev, known := s.stories.get(id, began.era); known {
+		if rev == 0 {
+			return bridge.Story{}, 0, notFound
+		}
 		return copyOf(story), rev, nil
 	}
 	var story bridge.Story
 	rev, err := s.lastSent(ctx, storySubject(id), &story)
+	if errors.Is(err, bridge.ErrNotFound) {
+		// Asked when a message is accepted, and again when its turn comes.
+		s.stories.put(id, bridge.Story{}, 0, began)
+		return bridge.Story{}, 0, notFound
+	}
 	if err != nil {
 		return bridge.Story{}, 0, fmt.Errorf("queue: story of message %s: %w", id, err)
 	}

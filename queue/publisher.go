@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -132,6 +133,9 @@ func read(m *nats.Msg) (uint64, error) {
 	if len(m.Data) == 0 && m.Header.Get("Status") == "503" { // nobody listens to the subject
 		return 0, jetstream.ErrNoStreamResponse
 	}
+	if seq, ok := plainAnswer(m.Data); ok {
+		return seq, nil
+	}
 	var s stored
 	if err := json.Unmarshal(m.Data, &s); err != nil {
 		return 0, fmt.Errorf("queue: the server's answer cannot be read: %w", err)
@@ -144,6 +148,18 @@ func read(m *nats.Msg) (uint64, error) {
 	default:
 		return s.Sequence, nil
 	}
+}
+
+// plainAnswer reads the answer that comes nearly always, {"stream":"MT","seq":17}: as JSON it
+// would take a tenth of the processor time of the whole record. False for any other.
+func plainAnswer(data []byte) (seq uint64, ok bool) {
+	_, number, found := bytes.Cut(data, []byte(`","seq":`))
+	number, ended := bytes.CutSuffix(number, []byte("}"))
+	if !found || !ended || !bytes.HasPrefix(data, []byte(`{"stream":"`)) {
+		return 0, false
+	}
+	seq, err := strconv.ParseUint(string(number), 10, 64)
+	return seq, err == nil && seq > 0
 }
 
 // The options of put are headers (ADR-4 of NATS).

@@ -9,6 +9,26 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+func TestPlainAnswer(t *testing.T) {
+	for _, test := range []struct {
+		data string
+		want uint64 // 0: it is read as JSON
+	}{
+		{`{"stream":"MT","seq":17}`, 17},
+		{`{"stream":"MT","seq":17,"duplicate": true}`, 0},
+		{`{"stream":"MT","domain":"hub","seq":17}`, 17},
+		{`{"error":{"code":503,"err_code":10077,"description":"no"},"stream":"MT","seq":0}`, 0},
+		{`{"stream":"MT","seq":0}`, 0},
+		{`{"stream":"MT", "seq":17}`, 0},
+		{`{"stream":"MT","seq":}`, 0},
+		{``, 0},
+	} {
+		if got, ok := plainAnswer([]byte(test.data)); got != test.want || ok != (test.want > 0) {
+			t.Errorf("%s: %d, %t; want %d", test.data, got, ok, test.want)
+		}
+	}
+}
+
 // TestPublisher: what is refused, or never answered, says so, and nothing is kept of it.
 func TestPublisher(t *testing.T) {
 	s, err := Open(t.Context(), Config{Dir: t.TempDir()})

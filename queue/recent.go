@@ -16,7 +16,7 @@ type recent[K comparable, V any] struct {
 	younger, older map[K]revised[V]
 }
 
-// revised is a record with its revision in the stream; or, with the bit unknown in that, the
+// revised is a record with its revision in the stream, 0 where there is no record; or, with the bit unknown in that, the
 // word that what is older must not be remembered. There may be millions, so they are small.
 type revised[V any] struct {
 	value V
