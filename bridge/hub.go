@@ -77,6 +77,8 @@ type Hub struct {
 	process string
 	// lately are messages accepted by it that may have no story yet.
 	lately lately[accepted]
+	// read are phones by how people wrote them.
+	read lately[addressing.MSISDN]
 	// unlogged are messages of it that may be missing in the log of their conversation.
 	unlogged lately[struct{}]
 	// began is when the hub was made: what a crash left undone is done soon after.

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// latelyKept is how many messages each of the two generations of lately has.
+// latelyKept is how many values each of the two generations of lately has.
 const latelyKept = 10_000
 
-// lately remembers something of the last messages, of 20,000 at most. Its methods may be
-// called concurrently.
+// lately remembers something of the last messages or addresses, of 20,000 at most. Its methods
+// may be called concurrently.
 type lately[V any] struct {
 	mu             sync.Mutex
 	younger, older map[string]V
