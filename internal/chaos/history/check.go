@@ -207,12 +207,18 @@ type talk struct {
 }
 
 // inOrder: of two texts of a conversation the SMSC, or the user, never sees the later one
-// first.
+// first. A text of which the sender has been told that nobody knows whether it arrived holds
+// up no other, and may arrive after that: an SMSC may read it late.
 func (c *checker) inOrder() {
 	last := make(map[talk]int)
-	seen := make(map[Text]bool)
+	seen, unknown := make(map[Text]bool), make(map[Text]bool)
 	for i, e := range c.Events {
 		switch {
+		case e.Kind == Told && e.State == "unknown":
+			unknown[e.Text] = true
+			continue
+		case e.Kind == Submit && unknown[e.Text]:
+			continue
 		case e.Kind == Submit:
 		case e.Kind == Seen && !seen[e.Text]: // only its first sight counts
 			seen[e.Text] = true

@@ -103,6 +103,19 @@ func swapped(kind history.Kind, n, m int) change {
 	}
 }
 
+// late moves the submits of a text to the end.
+func late(text history.Text) change {
+	return func(all []history.Event) []history.Event {
+		var moved []history.Event
+		for _, e := range all {
+			if e.Kind == history.Submit && e.Text == text {
+				moved = append(moved, e)
+			}
+		}
+		return append(without(history.Submit, text)(all), moved...)
+	}
+}
+
 func same(*history.Event) {}
 
 func all(changes ...change) change {
@@ -148,6 +161,7 @@ func TestCheckFinds(t *testing.T) {
 		{"a state that there is not", with(history.Told, 3, func(e *history.Event) { e.State = "lost" }), 2, "no such state"},
 
 		{"texts in another order on the phone", swapped(history.Submit, 0, 2), 3, "after #1"},
+		{"a text that the SMSC reads late", late(mt(0)), 3, "after #1"},
 		{"segments in another order", swapped(history.Submit, 0, 1), 3, "after part 2"},
 		{"answers in another order at the PC", swapped(history.Seen, 0, 1), 3, "after #1"},
 
@@ -191,6 +205,9 @@ func TestCheckAllows(t *testing.T) {
 		)},
 		{"unknown after a kill", false, all(
 			fault, without(history.Shown, mt(1)), with(history.Told, 2, unknown), with(history.Told, 3, unknown),
+		)},
+		{"read late by the SMSC, after its sender was told that it is unknown", false, all(
+			with(history.Told, 0, unknown), with(history.Told, 1, unknown), without(history.Shown, mt(0)), late(mt(0)), fault,
 		)},
 		{"sent again after no answer, as chosen", true, all(
 			again(history.Submit, 2, elsewhere), with(history.Submit, 2, func(e *history.Event) { e.Answer = "" }),
