@@ -190,14 +190,19 @@ func (s *Store) LogEnd(ctx context.Context) (uint64, error) {
 	return stream.CachedInfo().State.LastSeq, nil
 }
 
-// Follow calls fn with each entry of the conversations of all of handles whose sequence in the log is above
+// Follow is [Store.FollowAll] for one handle.
+func (s *Store) Follow(ctx context.Context, h addressing.Handle, after uint64, fn func(seq uint64, e bridge.Entry) error) error {
+	return s.FollowAll(ctx, []addressing.Handle{h}, after, fn)
+}
+
+// FollowAll calls fn with each entry of the conversations of all of handles whose sequence in the log is above
 // after, and then with each new one, in order, each once; after 0 begins with what comes
 // next. It blocks until ctx ends or the Store is closed, which gives nil, or until fn returns an
 // error, which it returns.
 // The loss of the connection is waited out, and nothing is left out then.
 // To show what there is and then what comes, with no gap: [Store.LogEnd], then Messages,
-// then Follow from that end; what stands in both has the same message id.
-func (s *Store) Follow(ctx context.Context, handles []addressing.Handle, after uint64, fn func(seq uint64, e bridge.Entry) error) error {
+// then FollowAll from that end; what stands in both has the same message id.
+func (s *Store) FollowAll(ctx context.Context, handles []addressing.Handle, after uint64, fn func(seq uint64, e bridge.Entry) error) error {
 	if s.closed.Load() {
 		return ErrClosed
 	}

@@ -103,7 +103,7 @@ func follow(t *testing.T, s *queue.Store, h addressing.Handle, after uint64, r *
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- s.Follow(ctx, []addressing.Handle{h}, after, func(_ uint64, e bridge.Entry) error {
+		done <- s.Follow(ctx, h, after, func(_ uint64, e bridge.Entry) error {
 			r.add(string(e.Kind) + " " + e.ID)
 			return nil
 		})
@@ -157,7 +157,7 @@ func TestFollowEndsWithItsFunction(t *testing.T) {
 	appendAll(t, s, entry(bridge.EntryMT, ann, 1, "a"), entry(bridge.EntryMT, ann, 1, "b"))
 	enough := errors.New("enough")
 	var last uint64
-	err := s.Follow(t.Context(), []addressing.Handle{ann}, 1, func(seq uint64, _ bridge.Entry) error {
+	err := s.Follow(t.Context(), ann, 1, func(seq uint64, _ bridge.Entry) error {
 		last = seq
 		return enough
 	})

@@ -91,9 +91,9 @@ func lastTexts(all []bridge.Entry, limit int) []bridge.Entry {
 // LogEnd is the sequence of the last entry, whosever it is.
 func (l history) LogEnd(ctx context.Context) (uint64, error) { return l.store.LogEnd(ctx) }
 
-// Follow calls fn for each entry of h's conversations; see [queue.Store.Follow].
+// Follow calls fn for each entry of h's conversations; see [queue.Store.FollowAll].
 func (l history) Follow(ctx context.Context, h addressing.Handle, after uint64, fn func(seq uint64, e bridge.Entry) error) error {
-	return l.store.Follow(ctx, l.names.Names(h), after, func(seq uint64, e bridge.Entry) error {
+	return l.store.FollowAll(ctx, l.names.Names(h), after, func(seq uint64, e bridge.Entry) error {
 		if len(l.mine(h, []bridge.Entry{e})) == 0 {
 			return nil
 		}
