@@ -123,8 +123,10 @@ func (p *packer) entry(e *Entry) {
 		holds bool
 		flag  byte
 	}{
-		{!e.Created.IsZero(), packedCreated}, {!e.LastUsed.IsZero(), packedUsed},
-		{!e.ReleasedAt.IsZero(), packedReleased}, {e.Introduced, packedIntroduced},
+		{!e.Created.IsZero(), packedCreated},
+		{!e.LastUsed.IsZero(), packedUsed},
+		{!e.ReleasedAt.IsZero(), packedReleased},
+		{e.Introduced, packedIntroduced},
 	} {
 		if f.holds {
 			flags |= f.flag

@@ -48,8 +48,8 @@ func fill(t *rapid.T, v reflect.Value, known map[reflect.Type]func() any) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(t, v.Field(i), known)
+		for _, field := range v.Fields() {
+			fill(t, field, known)
 		}
 	case reflect.Slice:
 		for range rapid.IntRange(0, 3).Draw(t, "length") {

@@ -105,7 +105,8 @@ func (h *Hub) collect(ctx context.Context, m MO, short Short) error {
 			continue
 		case before == nil:
 			a.add(short.Concat.Part, m)
-			if rev, err = h.saveAssembly(ctx, key, a, rev); errors.Is(err, ErrConflict) {
+			_, err = h.saveAssembly(ctx, key, a, rev)
+			if errors.Is(err, ErrConflict) {
 				continue
 			}
 			if err != nil {

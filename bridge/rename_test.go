@@ -27,7 +27,7 @@ func TestRenamedWhileWaiting(t *testing.T) {
 	r := newRig(t, options{})
 	s := r.send(ann, phone, "Bonjour", "1")
 	waits, asked := make(chan struct{}), make(chan struct{}, 10)
-	r.messenger.script(func(ctx context.Context, m bridge.OUT) error {
+	r.messenger.script(func(ctx context.Context, _ bridge.OUT) error {
 		asked <- struct{}{}
 		select {
 		case <-waits:
@@ -90,7 +90,7 @@ func TestRemovedWhileWaiting(t *testing.T) {
 	r := newRig(t, options{})
 	s := r.send(ann, phone, "Bonjour", "1")
 	asked := make(chan struct{}, 10)
-	r.messenger.script(func(ctx context.Context, m bridge.OUT) error {
+	r.messenger.script(func(ctx context.Context, _ bridge.OUT) error {
 		asked <- struct{}{}
 		<-ctx.Done()
 		return ctx.Err()

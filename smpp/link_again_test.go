@@ -64,7 +64,7 @@ func TestLinkStoreFailsAndSMSCSendsAgain(t *testing.T) {
 	if again := said(peers[1], 1, "yes", nil); again != first {
 		t.Errorf("sent again over the other bind it is %s, and was %s", again, first)
 	}
-	if new := said(peers[0], 4, "yes", nil); new == first {
+	if anew := said(peers[0], 4, "yes", nil); anew == first {
 		t.Error("what a person says once more has the id of what was stored")
 	}
 }
