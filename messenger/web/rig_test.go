@@ -95,7 +95,7 @@ func newRig(t testing.TB, options ...option) *rig {
 		t.Fatal(err)
 	}
 	carrier.hub = r.hub
-	cfg.Hub, cfg.Stories, cfg.History, cfg.Log = r.hub, r.store, r.store, ownLog{r.store}
+	cfg.Hub, cfg.Stories, cfg.History, cfg.Log = r.hub, r.store, r.store, r.store
 	if r.server, err = web.New(cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -334,11 +334,4 @@ func (f *feed) until(name string, fields map[string]string) map[string]any {
 			return data
 		}
 	}
-}
-
-// ownLog is the log as it is where nobody was ever renamed.
-type ownLog struct{ *queue.Store }
-
-func (l ownLog) Follow(ctx context.Context, h addressing.Handle, after uint64, fn func(uint64, bridge.Entry) error) error {
-	return l.Store.Follow(ctx, []addressing.Handle{h}, after, fn)
 }
