@@ -83,32 +83,49 @@ func (d *Directory) number(n Number) numberNote {
 // [UseDedicated]. It tells whether it is new. The error wraps [ErrInvalid] where the configuration
 // has n, or where it was added for another use or person.
 func (b *Book) AddNumber(ctx context.Context, n Number, use string, h Handle) (bool, error) {
+	if err := b.checkNumber(n, use, h); err != nil {
+		return false, err
+	}
+	return b.dir.change(ctx, noteNumber+n.String(), editNote(func(note *numberNote) (bool, error) { return b.addTo(note, n, use, h) }))
+}
+
+// WouldAdd tells what [Book.AddNumber] would do.
+func (b *Book) WouldAdd(n Number, use string, h Handle) (bool, error) {
+	if err := b.checkNumber(n, use, h); err != nil {
+		return false, err
+	}
+	note := b.dir.number(n)
+	return b.addTo(&note, n, use, h)
+}
+
+func (b *Book) checkNumber(n Number, use string, h Handle) error {
 	switch {
 	case use == UsePool && !n.CanReply():
-		return false, fmt.Errorf("%w: nobody can answer %s, so it cannot be in the pool", ErrInvalid, n)
+		return fmt.Errorf("%w: nobody can answer %s, so it cannot be in the pool", ErrInvalid, n)
 	case use == UseDedicated == h.IsZero():
-		return false, fmt.Errorf("%w: a dedicated number, and no other, is for a handle", ErrInvalid)
+		return fmt.Errorf("%w: a dedicated number, and no other, is for a handle", ErrInvalid)
 	case b.fileUse(n) != "":
-		return false, fmt.Errorf("%w: %s is in the configuration", ErrInvalid, n)
+		return fmt.Errorf("%w: %s is in the configuration", ErrInvalid, n)
+	case use != UseDedicated:
+		return nil
+	case b.dir.Gone(h):
+		return fmt.Errorf("%w: %s", ErrGone, h)
 	}
-	if use == UseDedicated {
-		if b.dir.Gone(h) {
-			return false, fmt.Errorf("%w: %s", ErrGone, h)
-		}
-		if own, has := b.Dedicated(h); has && own != n {
-			return false, fmt.Errorf("%w: %s has a number of its own, %s", ErrInvalid, h, own)
-		}
+	if own, has := b.Dedicated(h); has && own != n {
+		return fmt.Errorf("%w: the handle %s has a number of its own, %s", ErrInvalid, h, own)
 	}
-	return b.dir.change(ctx, noteNumber+n.String(), editNote(func(note *numberNote) (bool, error) {
-		switch {
-		case note.Use == use && note.Handle == h && note.RetiredAt.IsZero():
-			return false, nil
-		case note.Use != "" && note.RetiredAt.IsZero():
-			return false, fmt.Errorf("%w: %s was added as %s; retire it first", ErrInvalid, n, strings.TrimSpace(note.Use+" "+note.Handle.String()))
-		}
-		*note = numberNote{V: noteVersion, Use: use, Handle: h, AddedAt: b.now().UTC()}
-		return true, nil
-	}))
+	return nil
+}
+
+func (b *Book) addTo(note *numberNote, n Number, use string, h Handle) (bool, error) {
+	switch {
+	case note.Use == use && note.Handle == h && note.RetiredAt.IsZero():
+		return false, nil
+	case note.Use != "" && note.RetiredAt.IsZero():
+		return false, fmt.Errorf("%w: %s was added as %s; retire it first", ErrInvalid, n, strings.TrimSpace(note.Use+" "+note.Handle.String()))
+	}
+	*note = numberNote{V: noteVersion, Use: use, Handle: h, AddedAt: b.now().UTC()}
+	return true, nil
 }
 
 // Retire has no new conversation go over n; those that are open go on until they are over, and

@@ -45,6 +45,7 @@ const (
 
 	ActionRelease     = "release"      // a conversation
 	ActionOptout      = "optout"       // a phone refuses a handle, or everybody
+	ActionProvision   = "provision"    // the lines of a file
 	ActionOptoutEnded = "optout_ended" // it does not any more
 	ActionNumberAdd   = "number_add"
 	ActionRetire      = "number_retire"

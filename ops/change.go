@@ -44,6 +44,7 @@ func (s *Server) changeRoutes(mux *http.ServeMux) {
 	routes := s.nameRoutes()
 	maps.Copy(routes, map[string]http.HandlerFunc{
 		"POST /admin/v1/conversations/release": s.release,
+		"POST /admin/v1/provision":             s.provision,
 		"POST /admin/v1/optouts":               s.addOptout,
 		"DELETE /admin/v1/optouts":             s.endOptout,
 	})

@@ -13,18 +13,19 @@ import (
 
 // cli is the command line, as kong reads it.
 type cli struct {
-	Serve   ServeCmd        `cmd:"" help:"Run the bridge with a configuration file."`
-	Demo    DemoCmd         `cmd:"" help:"Try the bridge: a messenger beside a simulated phone, on one page in the browser."`
-	Check   CheckCmd        `cmd:"" help:"Say what is wrong with a configuration file, or print the commented example."`
-	Queue   QueueCmd        `cmd:"" help:"Look at the queue of a running daemon, or move that of a stopped one."`
-	Lookup  LookupCmd       `cmd:"" help:"Say who is behind a phone, a handle or a number of the bridge."`
-	Conv    ConversationCmd `cmd:"" name:"conversation" help:"List and end conversations."`
-	Number  NumberCmd       `cmd:"" help:"The bridge's numbers: list, add and retire them."`
-	Handle  HandleCmd       `cmd:"" help:"Rename, remove and block handles."`
-	Optout  OptoutCmd       `cmd:"" help:"Who must not write to which phone."`
-	Bench   BenchCmd        `cmd:"" help:"Measure how fast the bridge is on this machine, against the simulated SMSC."`
-	User    UserCmd         `cmd:"" help:"Make password hashes and API tokens for the web messenger."`
-	Version VersionCmd      `cmd:"" help:"Say which build this is."`
+	Serve     ServeCmd        `cmd:"" help:"Run the bridge with a configuration file."`
+	Demo      DemoCmd         `cmd:"" help:"Try the bridge: a messenger beside a simulated phone, on one page in the browser."`
+	Check     CheckCmd        `cmd:"" help:"Say what is wrong with a configuration file, or print the commented example."`
+	Queue     QueueCmd        `cmd:"" help:"Look at the queue of a running daemon, or move that of a stopped one."`
+	Lookup    LookupCmd       `cmd:"" help:"Say who is behind a phone, a handle or a number of the bridge."`
+	Conv      ConversationCmd `cmd:"" name:"conversation" help:"List and end conversations."`
+	Number    NumberCmd       `cmd:"" help:"The bridge's numbers: list, add and retire them."`
+	Handle    HandleCmd       `cmd:"" help:"Rename, remove and block handles."`
+	Optout    OptoutCmd       `cmd:"" help:"Who must not write to which phone."`
+	Provision ProvisionCmd    `cmd:"" help:"Make the numbers, conversations and opt-outs of a CSV file."`
+	Bench     BenchCmd        `cmd:"" help:"Measure how fast the bridge is on this machine, against the simulated SMSC."`
+	User      UserCmd         `cmd:"" help:"Make password hashes and API tokens for the web messenger."`
+	Version   VersionCmd      `cmd:"" help:"Say which build this is."`
 }
 
 // ServeCmd is `smsbridge serve`.

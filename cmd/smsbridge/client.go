@@ -36,39 +36,48 @@ func (c opsClient) get(ctx context.Context, std *stdio, path string, query url.V
 
 // ask is get for any method, with a header.
 func (c opsClient) ask(ctx context.Context, std *stdio, method, path string, query url.Values, header http.Header, answer any) (read bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	target := strings.TrimRight(c.Ops, "/") + path + "?" + query.Encode()
-	request, err := http.NewRequestWithContext(ctx, method, target, nil)
-	if err != nil || request.URL.Hostname() == "" {
-		return false, fmt.Errorf("%q is not a URL such as http://127.0.0.1:9090: mend --ops or SMSBRIDGE_OPS", c.Ops)
-	}
-	maps.Copy(request.Header, header)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
+	body, err := c.send(ctx, method, path, query, header, nil, answer)
 	if err != nil {
-		return false, fmt.Errorf("no daemon answers at %s: is it running, and is that its ops.listen? --ops or SMSBRIDGE_OPS says where to ask (%w)", c.Ops, cause(err))
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return false, fmt.Errorf("the daemon at %s broke off its answer: %w", c.Ops, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		var problem ops.Problem
-		if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
-			return false, fmt.Errorf("what answers at %s is no smsbridge: it says %s", c.Ops, response.Status)
-		}
-		return false, fmt.Errorf("%s", problem.Detail)
-	}
-	if err := json.Unmarshal(body, answer); err != nil {
-		return false, fmt.Errorf("what answers at %s is no smsbridge, or another version of it: %w", c.Ops, err)
+		return false, err
 	}
 	if c.JSON {
 		_, err := std.out.Write(body)
 		return false, err
 	}
 	return true, nil
+}
+
+// send sends a request, reads the answer into answer, and gives it as it came as well.
+func (c opsClient) send(ctx context.Context, method, path string, query url.Values, header http.Header, data io.Reader, answer any) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	target := strings.TrimRight(c.Ops, "/") + path + "?" + query.Encode()
+	request, err := http.NewRequestWithContext(ctx, method, target, data)
+	if err != nil || request.URL.Hostname() == "" {
+		return nil, fmt.Errorf("%q is not a URL such as http://127.0.0.1:9090: mend --ops or SMSBRIDGE_OPS", c.Ops)
+	}
+	maps.Copy(request.Header, header)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("no daemon answers at %s: is it running, and is that its ops.listen? --ops or SMSBRIDGE_OPS says where to ask (%w)", c.Ops, cause(err))
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("the daemon at %s broke off its answer: %w", c.Ops, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		var problem ops.Problem
+		if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
+			return nil, fmt.Errorf("what answers at %s is no smsbridge: it says %s", c.Ops, response.Status)
+		}
+		return nil, fmt.Errorf("%s", problem.Detail)
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return nil, fmt.Errorf("what answers at %s is no smsbridge, or another version of it: %w", c.Ops, err)
+	}
+	return body, nil
 }
 
 // change asks for a change, and says what became of its subject.
