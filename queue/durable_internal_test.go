@@ -2,7 +2,9 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"testing"
+	"testing/synctest"
 
 	"github.com/rs/zerolog"
 
@@ -57,4 +59,48 @@ func TestTextIsHandledOnceItIsOnDisk(t *testing.T) {
 		t.Error(err)
 	}
 	opened.Close()
+}
+
+// A message is on disk by a sync that began after it came, and by no other.
+func TestArrived(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		begun uint64 // syncs, when it came; two have ended, and a third is under way
+		era   uint64
+		waits bool
+	}{
+		{"before the second", 1, 0, false},
+		{"while the second was under way", 2, 0, true},
+		{"while the third is", 3, 0, true},
+		{"before the disk failed", 1, 9, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				disk := make(chan error)
+				c := newCommitter(func() error { return <-disk })
+				for range 2 {
+					go func() { disk <- nil }()
+					if err := c.Wait(t.Context(), 0); err != nil {
+						t.Fatal(err)
+					}
+				}
+				third := make(chan error, 1)
+				go func() { third <- c.Wait(t.Context(), 0) }()
+				synctest.Wait()
+				ctx, cancel := context.WithCancel(context.WithValue(t.Context(), heldKey{}, heldSince{begun: tt.begun, era: tt.era}))
+				arrived := make(chan error, 1)
+				go func() { arrived <- c.arrived(ctx) }()
+				synctest.Wait()
+				cancel()
+				if err := <-arrived; (err != nil) != tt.waits || tt.era == 0 && tt.waits && !errors.Is(err, context.Canceled) {
+					t.Errorf("got %v, want that it waits: %t", err, tt.waits)
+				}
+				close(disk)
+				if err := <-third; err != nil {
+					t.Error(err)
+				}
+				c.Close()
+			})
+		})
+	}
 }

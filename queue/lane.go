@@ -58,7 +58,7 @@ type held[M any] struct {
 	msg   *M     // nil while it is only a number
 	term  string // the reason, where it ends as a dead letter
 	acked bool
-	era   uint64 // of the group commit, when its handling began
+	since heldSince
 }
 
 // crew is the handlers that work for one route, and the lines that wait for one of them.
@@ -142,7 +142,8 @@ func (l *lane[M]) take(ctx context.Context, seq uint64, subject, reply string, d
 		}
 		return
 	}
-	h := &held[M]{seq: seq, reply: reply, era: l.s.commit.Era()}
+	commit := l.s.commit
+	h := &held[M]{seq: seq, reply: reply, since: heldSince{begun: commit.begun.Load(), era: commit.Era()}}
 	l.held[seq] = h
 	l.mu.Unlock()
 
@@ -208,7 +209,7 @@ func (l *lane[M]) dispatch(ctx context.Context, c *crew[M]) {
 			h.msg = nil // the turn has it
 			l.whole--
 		}
-		h.era = l.s.commit.Era()
+		h.since.era = l.s.commit.Era()
 		c.running++
 		l.turns.Go(func() { l.turn(ctx, ln, h, m) })
 	}
@@ -226,7 +227,7 @@ func (l *lane[M]) turn(ctx context.Context, ln *line[M], h *held[M], m *M) {
 	}
 	panicked := false
 	if err == nil {
-		panicked, err = l.call(context.WithValue(ctx, eraKey{}, h.era), m)
+		panicked, err = l.call(context.WithValue(ctx, heldKey{}, h.since), m)
 	}
 	switch {
 	case err == nil:

@@ -83,7 +83,7 @@ func (l *lane[M]) acknowledge() {
 // splitByEra tells messages whose handling began in era from others.
 func splitByEra[M any](batch []*held[M], era uint64) (of, others []*held[M]) {
 	for _, h := range batch {
-		if h.era == era {
+		if h.since.era == era {
 			of = append(of, h)
 		} else {
 			others = append(others, h)

@@ -26,23 +26,40 @@ type committer struct {
 	closed bool
 
 	era atomic.Uint64 // how often renew was called
+
+	begun, through atomic.Uint64 // how many syncs began, and the last that did what it should
 }
 
 // Era is to be asked before a write, for Wait.
 func (c *committer) Era() uint64 { return c.era.Load() }
 
-// eraKey is where the context of a handler has the era in which it began.
-type eraKey struct{}
+// heldKey is where the context of a handler has what it is held against.
+type heldKey struct{}
+
+// heldSince says of a message when it came and when its handling began.
+type heldSince struct {
+	begun uint64 // syncs, when it came
+	era   uint64 // when its handling began
+}
 
 // settled returns once all that the caller of ctx stored before is on disk. It is for
 // what takes something for done: the kernel, and the disk, write in any order, and a power
 // cut must not leave the word that it was done without what was done.
 func (c *committer) settled(ctx context.Context) error {
-	era, known := ctx.Value(eraKey{}).(uint64)
+	since, known := ctx.Value(heldKey{}).(heldSince)
 	if !known {
-		era = c.Era()
+		since.era = c.Era()
 	}
-	return c.Wait(ctx, era)
+	return c.Wait(ctx, since.era)
+}
+
+// arrived returns once the message that the caller of ctx handles is on disk: at once where
+// a sync began after it came, and has ended.
+func (c *committer) arrived(ctx context.Context) error {
+	if since, known := ctx.Value(heldKey{}).(heldSince); known && since.era == c.Era() && c.through.Load() > since.begun {
+		return nil
+	}
+	return c.settled(ctx)
 }
 
 // renew begins a new era: the store was brought onto the disk, as far as it could be read.
@@ -145,8 +162,10 @@ func (c *committer) loop() {
 }
 
 func (c *committer) commit() error {
+	turn := c.begun.Add(1)
 	err := c.sync()
 	if err == nil {
+		c.through.Store(turn)
 		return nil
 	}
 	err = fmt.Errorf("queue: the disk did not take what was written (%w): check the disk", err)

@@ -84,7 +84,7 @@ func (s *Store) RunMT(ctx context.Context, handle func(context.Context, bridge.M
 func (s *Store) RunMO(ctx context.Context, handle func(context.Context, bridge.MO) error) error {
 	return run(ctx, s, moStage, func(ctx context.Context, m bridge.MO) error {
 		if !m.IsReceipt() {
-			if err := s.commit.settled(ctx); err != nil {
+			if err := s.commit.arrived(ctx); err != nil {
 				return err
 			}
 		}
