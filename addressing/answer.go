@@ -74,7 +74,7 @@ func (b *Book) answer(r *Record, phone MSISDN, n Number, a *Answer) (*Entry, err
 	}
 	// What is meant for somebody who was removed is no stranger's.
 	removed := slices.ContainsFunc(r.held(n), func(e *Entry) bool { return b.now().Before(b.freeFrom(e)) })
-	if h := b.firstContact(n); !h.IsZero() && !removed {
+	if h := b.firstContact(r, n); !h.IsZero() && !removed {
 		return b.add(r, n, h), nil
 	}
 	return nil, fmt.Errorf("%w: %s from %s", ErrNobody, n, phone.Masked())
@@ -83,13 +83,17 @@ func (b *Book) answer(r *Record, phone MSISDN, n Number, a *Answer) (*Entry, err
 // errChoose ends a look-up without an owner.
 var errChoose = errors.New("addressing: the phone must choose")
 
-// firstContact is who gets the text of a phone that nobody has written to.
-func (b *Book) firstContact(n Number) Handle {
+// firstContact is who gets the text of a phone that nobody has written to over n: whose n is,
+// else whose own the phone is, else the inbox.
+func (b *Book) firstContact(r *Record, n Number) Handle {
 	if b.Retired(n) {
 		return Handle{}
 	}
 	if h, dedicated := b.OwnerOf(n); dedicated {
 		return h
+	}
+	if o := r.Owner; o != nil && !o.Handle.IsZero() && (b.Shared(n) || b.InPool(n)) {
+		return o.Handle
 	}
 	h, set := b.inboxes[n]
 	if !set && (b.Shared(n) || b.InPool(n)) {

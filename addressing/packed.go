@@ -24,6 +24,10 @@ func (r *Record) Packed() string {
 	if r.StoppedAll != nil {
 		p.stop(r.StoppedAll)
 	}
+	p.bool(r.Owner != nil)
+	if r.Owner != nil {
+		p.stop(&Stop{Handle: r.Owner.Handle, At: r.Owner.At})
+	}
 	for i, n := range r.namings() {
 		if !n.since.IsZero() || !n.was.IsZero() {
 			p.int(int64(i) + 1)
@@ -56,6 +60,9 @@ func (r *Record) namings() []naming {
 	if r.StoppedAll != nil {
 		all = append(all, naming{&r.StoppedAll.Named, &r.StoppedAll.Was})
 	}
+	if r.Owner != nil {
+		all = append(all, naming{&r.Owner.Named, &r.Owner.Was})
+	}
 	return all
 }
 
@@ -73,6 +80,10 @@ func Unpack(s string) Record {
 	if u.bool() {
 		all := u.stop()
 		r.StoppedAll = &all
+	}
+	if u.bool() {
+		s := u.stop()
+		r.Owner = &Owner{Handle: s.Handle, At: s.At}
 	}
 	for i := u.int(); i > 0; i = u.int() {
 		n := r.namings()[i-1]

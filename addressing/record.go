@@ -32,6 +32,17 @@ type Record struct {
 	Stops []Stop `json:"stops,omitempty"`
 	// StoppedAll is set where the phone wants nothing from anybody; its Handle is zero.
 	StoppedAll *Stop `json:"stopped_all,omitempty"`
+	// Owner is whose own phone it is, by a code that it was sent; nil where nobody has said so.
+	Owner *Owner `json:"owner,omitempty"`
+}
+
+// Owner is the person whose own a phone is.
+type Owner struct {
+	Handle Handle    `json:"handle"`
+	At     time.Time `json:"at"`
+	// Named and Was are as those of an [Entry].
+	Named time.Time `json:"named,omitzero"`
+	Was   Handle    `json:"was,omitzero"`
 }
 
 // Entry is one conversation of the phone whose Record it stands in.
@@ -89,6 +100,10 @@ func (r *Record) clone() Record {
 	if r.StoppedAll != nil {
 		all := *r.StoppedAll
 		c.StoppedAll = &all
+	}
+	if r.Owner != nil {
+		own := *r.Owner
+		c.Owner = &own
 	}
 	return c
 }

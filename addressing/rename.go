@@ -168,6 +168,17 @@ func (d *Directory) renamed(r *Record) {
 			s.Handle, s.Was = name, Handle{}
 		}
 	}
+	if o := r.Owner; o != nil {
+		name := cmp.Or(o.Handle, o.Was)
+		switch now, since := d.follow(name, latest(o.At, o.Named)); {
+		case now.IsZero():
+			o.Handle, o.Was = Handle{}, name
+		case now != name:
+			o.Handle, o.Was, o.Named = now, Handle{}, since
+		default:
+			o.Handle, o.Was = name, Handle{}
+		}
+	}
 }
 
 // merged makes one conversation of two that a change of name has brought together.

@@ -55,6 +55,8 @@ func (b *Book) whyReply(r *Record, e *Entry, phone MSISDN, there int) string {
 	switch {
 	case there == 0 && own:
 		return "the number is dedicated to it; nobody has written yet"
+	case there == 0 && r.Owner != nil && r.Owner.Handle == e.Handle:
+		return "nobody has written to the phone over it, and the phone is its own"
 	case there == 0:
 		return "nobody has written to the phone over it, and this is its inbox"
 	}

@@ -65,11 +65,17 @@ func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
 	if err := h.permit(ctx, m.Handle, phone); err != nil {
 		return Story{}, err
 	}
+	if s, done, err := h.own(ctx, &m); done || err != nil {
+		return s, err
+	}
 	conversation, err := h.Book.Assign(ctx, m.Handle, phone)
 	if err != nil {
 		return Story{}, refuseAssign(phone, err)
 	}
 	m.Number = conversation.Number
+	if m.Wire != "" {
+		return h.store(ctx, m) // it says by itself who writes
+	}
 	if conversation.Introduced || !h.Book.Shared(m.Number) && m.Number.CanReply() {
 		return h.store(ctx, m)
 	}

@@ -93,15 +93,16 @@ func (h *Hub) inform(ctx context.Context, m MO, all []addressing.Conversation, t
 // itself as well would never end.
 const maxReplies = 8
 
-// replies are the messages of a phone to a Number that the bridge has answered within a day.
-type replies struct {
+// counted are the messages on account of which something was done within a day: of a phone to a
+// Number those that the bridge has answered.
+type counted struct {
 	V   int      `json:"v"`
 	IDs []string `json:"ids"`
 }
 
 // reply answers a phone in the bridge's own name; once for each message.
 func (h *Hub) reply(ctx context.Context, m MO, short Short, text string) error {
-	if err := h.countReply(ctx, m, short); err != nil {
+	if err := h.count(ctx, "replies "+short.Phone.String()+" "+short.Number.String(), m.ID, maxReplies); err != nil {
 		if errors.Is(err, errEnough) {
 			h.log.Warn().Str("message_id", m.ID).Str("msisdn", short.Phone.Masked()).Msg("the bridge has answered this phone often enough for a day")
 			return nil
@@ -116,10 +117,11 @@ func (h *Hub) reply(ctx context.Context, m MO, short Short, text string) error {
 
 var errEnough = errors.New("bridge: enough answers for a day")
 
-func (h *Hub) countReply(ctx context.Context, m MO, short Short) error {
-	key := "replies " + short.Phone.String() + " " + short.Number.String()
+// count notes that something is done on account of the message id, or tells with errEnough that
+// most others were within a day.
+func (h *Hub) count(ctx context.Context, key, id string, most int) error {
 	for {
-		r := replies{V: version}
+		r := counted{V: version}
 		value, rev, err := h.Parts.LoadPart(ctx, key)
 		if err == nil {
 			err = json.Unmarshal(value, &r)
@@ -127,12 +129,12 @@ func (h *Hub) countReply(ctx context.Context, m MO, short Short) error {
 		switch {
 		case err != nil && !errors.Is(err, ErrNotFound):
 			return err
-		case slices.Contains(r.IDs, m.ID):
+		case slices.Contains(r.IDs, id):
 			return nil
-		case len(r.IDs) >= maxReplies:
+		case len(r.IDs) >= most:
 			return errEnough
 		}
-		r.IDs = append(r.IDs, m.ID)
+		r.IDs = append(r.IDs, id)
 		if value, err = json.Marshal(r); err != nil {
 			return err
 		}

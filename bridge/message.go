@@ -19,6 +19,8 @@ type MT struct {
 	Text   string            `json:"text"`
 	// Prefix goes before the text on the wire: who writes, on a shared Number.
 	Prefix string `json:"prefix,omitempty"`
+	// Wire goes out in place of Prefix and Text: what the bridge writes in the sender's name.
+	Wire string `json:"wire,omitempty"`
 	// NetworkID is the sender's id of the message, which statuses refer to.
 	NetworkID string `json:"network_id,omitempty"`
 	// ReplyTo is the full address to which statuses go where that is narrower than

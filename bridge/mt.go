@@ -245,7 +245,7 @@ func (t *turn) submission(turn context.Context, notStored *error) Submission {
 	}
 	hub, id, phone := t.Hub, t.m.ID, t.m.Phone // and no more: it outlives the turn
 	return Submission{
-		ID: t.m.ID, Handle: t.m.Handle, Number: t.m.Number, Phone: t.m.Phone, Text: t.m.Prefix + t.m.Text, ExpiresAt: t.m.ExpiresAt,
+		ID: t.m.ID, Handle: t.m.Handle, Number: t.m.Number, Phone: t.m.Phone, Text: cmp.Or(t.m.Wire, t.m.Prefix+t.m.Text), ExpiresAt: t.m.ExpiresAt,
 		Done: done, Link: t.story.Link, Account: t.story.Account, First: t.first,
 		Attempt: func(ctx context.Context, link, account string) error {
 			t.enter()

@@ -125,7 +125,7 @@ func withoutText(d bridge.Dead) bridge.Dead {
 	d.Raw = nil
 	if d.MT != nil {
 		m := *d.MT
-		m.Text, d.MT = "", &m
+		m.Text, m.Wire, d.MT = "", "", &m
 	}
 	if d.MO != nil {
 		m := *d.MO

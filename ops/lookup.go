@@ -41,6 +41,8 @@ type Lookup struct {
 	Conversations []addressing.View      `json:"conversations"`
 	More          int                    `json:"more"`              // conversations that are left out
 	Optouts       []addressing.Optout    `json:"optouts,omitempty"` // of a phone
+	// OwnPhoneOf is who has tied the phone to their handle.
+	OwnPhoneOf addressing.Handle `json:"own_phone_of,omitzero"`
 }
 
 func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
@@ -109,6 +111,9 @@ func (s *Server) findOne(ctx context.Context, a address) (Lookup, error) {
 	default:
 		if found.Conversations, err = book.Views(ctx, a.phone); err == nil {
 			found.Optouts, err = book.Optouts(ctx, a.phone)
+		}
+		if err == nil {
+			found.OwnPhoneOf, err = book.OwnerOfPhone(ctx, a.phone)
 		}
 	}
 	return found, err

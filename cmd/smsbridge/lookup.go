@@ -40,6 +40,9 @@ func (c *LookupCmd) Run(ctx context.Context, std *stdio) error {
 		return nil
 	}
 	fmt.Fprintln(std.out, describe(found))
+	if !found.OwnPhoneOf.IsZero() {
+		fmt.Fprintf(std.out, "It is the own phone of %s.\n", found.OwnPhoneOf)
+	}
 	for _, b := range found.Blocks {
 		fmt.Fprintf(std.out, "It is blocked since %s: %s.\n", b.At.Local().Format(time.DateOnly), b)
 	}
