@@ -1,7 +1,10 @@
 package smpp
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,8 +17,15 @@ func saying(text, id string) bridge.MO { return bridge.MO{Body: []byte(text), ID
 // taken is the id that a message gets which would be new.
 func (d *doubts) taken(text string) string {
 	m := saying(text, "new")
-	d.take(&m)
+	d.take(&m, time.Now())
 	return m.ID
+}
+
+// answer lets a message be answered so long after it came.
+func (d *doubts) answer(text, id string, after time.Duration) {
+	came := time.Now()
+	time.Sleep(after)
+	d.stored(saying(text, id), came)
 }
 
 func TestDoubts(t *testing.T) {
@@ -25,21 +35,29 @@ func TestDoubts(t *testing.T) {
 		want []string // the ids that three get that say yes
 	}{
 		{"nothing failed", func(*doubts) {}, []string{"new", "new", "new"}},
-		{"another failed", func(d *doubts) { d.put(saying("no", "a")) }, []string{"new", "new", "new"}},
-		{"two of the same", func(d *doubts) { d.put(saying("yes", "a")); d.put(saying("yes", "b")) }, []string{"a", "b", "new"}},
-		{"shortly before it is forgotten", func(d *doubts) { d.put(saying("yes", "a")); time.Sleep(doubtFor) }, []string{"a", "new", "new"}},
+		{"another failed", func(d *doubts) { d.failed(saying("no", "a")) }, []string{"new", "new", "new"}},
+		{"two of the same", func(d *doubts) { d.failed(saying("yes", "a")); d.failed(saying("yes", "b")) }, []string{"a", "b", "new"}},
+		{"shortly before it is forgotten", func(d *doubts) { d.failed(saying("yes", "a")); time.Sleep(failedFor) }, []string{"a", "new", "new"}},
 		{"one of them forgotten", func(d *doubts) {
-			d.put(saying("yes", "a"))
-			time.Sleep(doubtFor / 2)
-			d.put(saying("yes", "b"))
-			time.Sleep(doubtFor/2 + 1)
+			d.failed(saying("yes", "a"))
+			time.Sleep(failedFor / 2)
+			d.failed(saying("yes", "b"))
+			time.Sleep(failedFor/2 + 1)
 		}, []string{"b", "new", "new"}},
+		{"answered in time", func(d *doubts) { d.answer("yes", "a", lateAfter) }, []string{"new", "new", "new"}},
+		{"answered late", func(d *doubts) { d.answer("yes", "a", lateAfter+1) }, []string{"a", "new", "new"}},
+		{"answered late, and long ago", func(d *doubts) { d.answer("yes", "a", lateAfter+1); time.Sleep(lateFor + 1) }, []string{"new", "new", "new"}},
+		{"answered late long ago, after one that failed", func(d *doubts) {
+			d.failed(saying("yes", "a"))
+			d.answer("yes", "b", lateAfter+1)
+			time.Sleep(lateFor + 1)
+		}, []string{"a", "new", "new"}},
 		{"too many", func(d *doubts) {
-			d.put(saying("yes", "a"))
+			d.failed(saying("yes", "a"))
 			for n := range maxDoubts - 1 {
-				d.put(saying(fmt.Sprint(n), "other"))
+				d.failed(saying(fmt.Sprint(n), "other"))
 			}
-			d.put(saying("yes", "b"))
+			d.failed(saying("yes", "b"))
 		}, []string{"b", "new", "new"}},
 	}
 	for _, tt := range tests {
@@ -62,15 +80,65 @@ func TestDoubtsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d doubts
 		for n := range 2 * maxDoubts {
-			d.put(saying(fmt.Sprint(n), "a"))
+			d.failed(saying(fmt.Sprint(n), "a"))
 		}
 		if len(d.said) != maxDoubts || d.all.Len() != maxDoubts {
 			t.Errorf("%d contents, %d ids", len(d.said), d.all.Len())
 		}
-		time.Sleep(doubtFor + 1)
+		time.Sleep(failedFor + 1)
 		d.taken("yes")
 		if len(d.said) != 0 || d.all.Len() != 0 {
 			t.Errorf("%d contents, %d ids", len(d.said), d.all.Len())
 		}
 	})
+}
+
+// The store takes its time, and the SMSC does not wait for it: what it sends again meanwhile,
+// and waits behind the first, is the same message. What a person says at once is another.
+func TestAnsweredLate(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		after time.Duration // the first
+		same  bool
+	}{
+		{"said twice", time.Second, false},
+		{"sent again", lateAfter, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := net.Pipe()
+				ids := make(chan string, 2)
+				link, err := NewLink(LinkConfig{
+					Name: "one", Addr: "smsc.example:2775", SystemID: "a", Bind: Transceiver,
+					Store: func(_ context.Context, m bridge.MO) error {
+						time.Sleep(lateAfter + time.Second)
+						ids <- m.ID
+						return nil
+					},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := NewSession(ours, SessionConfig{Handler: newIncoming(link), EnquireInterval: time.Hour})
+				ended := make(chan error, 1)
+				go func() { ended <- s.Run(t.Context()) }()
+				go func() { _, _ = io.Copy(io.Discard, theirs) }() // the answers
+				for n := range uint32(2) {
+					frame, err := Encode(&PDU{Command: DeliverSM, Sequence: n + 1, Short: &Short{Source: bridge.Address{Addr: "33612345678"}, Body: []byte("yes")}})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err := theirs.Write(frame); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(tt.after)
+				}
+				if first, second := <-ids, <-ids; (first == second) != tt.same {
+					t.Errorf("the ids are %s and %s; the same: want %t", first, second, tt.same)
+				}
+				_ = theirs.Close()
+				<-ended
+			})
+		})
+	}
 }

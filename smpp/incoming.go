@@ -78,14 +78,15 @@ func (in *incoming) store(ctx context.Context, p *PDU) *PDU {
 	if !in.trusted.Load() {
 		return in.refuse(p, "message refused: it came before a valid outbind")
 	}
-	m := in.mo(p)
-	in.link.account.doubts.take(&m)
+	m, came, doubts := in.mo(p), cameAt(ctx), &in.link.account.doubts
+	doubts.take(&m, came)
 	if err := in.link.cfg.Store(ctx, m); err != nil {
-		in.link.account.doubts.put(m)
+		doubts.failed(m)
 		in.link.tally.moFailed.Add(1)
 		in.link.cfg.Logger.WithLevel(warnFirst(!in.link.storeFails.Swap(true))).Err(err).Str("message_id", m.ID).Msg("an MO was not stored; the SMSC is asked to send it again")
 		return p.Answer(StatusRxTAppn)
 	}
+	doubts.stored(m, came)
 	in.link.tally.moStored.Add(1)
 	if in.link.storeFails.Swap(false) {
 		in.link.cfg.Logger.Info().Msg("MO are stored again")

@@ -151,6 +151,17 @@ func (s *Session) answered(ctx context.Context, p *PDU) {
 // addressPair is what texts must have in common for their order to matter.
 type addressPair struct{ source, destination string }
 
+// cameKey is where the context of a request that waited for another has when it came.
+type cameKey struct{}
+
+// cameAt is when the request that is served with ctx came.
+func cameAt(ctx context.Context) time.Time {
+	if at, waited := ctx.Value(cameKey{}).(time.Time); waited {
+		return at
+	}
+	return time.Now()
+}
+
 // dispatch serves p in a goroutine, behind the request before it with the same
 // addresses: two texts of one person must not overtake each other.
 func (s *Session) dispatch(ctx context.Context, p *PDU) {
@@ -169,6 +180,7 @@ func (s *Session) dispatch(ctx context.Context, p *PDU) {
 	s.mu.Unlock()
 	s.workers.Go(func() {
 		if before != nil {
+			ctx = context.WithValue(ctx, cameKey{}, time.Now())
 			<-before // each that is before ends: at the latest with ctx
 		}
 		resp := s.call(ctx, p)
