@@ -24,7 +24,7 @@ import (
 // a phone can write first.
 const powerConfig = `data_dir: %s
 drain_timeout: 10s
-queue: {durability: %s, min_free: 10MiB, max_bytes: {mt: 64MiB, mo: 64MiB, out: 64MiB, log: 64MiB}}
+queue: {durability: %s, min_free: 10MiB, max_bytes: {mt: 64MiB, mo: 64MiB, out: 64MiB, log: 256MiB}}
 ops: {listen: "127.0.0.1:0"}
 numbers:
   region: FR
