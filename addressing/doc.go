@@ -17,5 +17,9 @@
 // share a pair of phone and Number unless the Number is a shared one. [Book.Stop]
 // keeps in the same record who must not write to the phone any more.
 //
+// The [Directory] is what operators decide while the bridge runs: who is called what today, who
+// is blocked, and which Numbers were added or retired. The Book reads every record with the
+// names of today.
+//
 // This room is the leaf of the house: it imports no other room.
 package addressing
