@@ -19,15 +19,11 @@ import (
 
 const day = 24 * time.Hour
 
-// The Numbers of the world below, and its people.
+// The Numbers of the world below.
 var (
 	bookPool   = poolOf(2)
 	bookShared = addressing.MustParseNumber("36180;phone-context=+33")
 	bookDesk   = addressing.MustParseNumber("+33700000009")
-	bookPeople = []addressing.Handle{
-		ann, addressing.MustParseHandle("xmpp:bob@corp.example"), addressing.MustParseHandle("web:carl"),
-		addressing.MustParseHandle("matrix:@dora:corp.example"), addressing.MustParseHandle("xmpp:emil@corp.example"),
-	}
 )
 
 type (
@@ -49,6 +45,9 @@ type (
 type world struct {
 	instances []*addressing.Book
 	phones    []addressing.MSISDN
+	people    []addressing.Handle // by the names of today
+	desk      addressing.Handle   // whom the configuration has for bookDesk
+	named     int                 // how many names were given
 	restart   func() []*addressing.Book
 
 	mu      sync.Mutex
@@ -64,7 +63,7 @@ func (w *world) clock() time.Time {
 	return w.now
 }
 
-// TestBooksOverOneStore runs random histories of people, phones, silence, ends, stops and
+// TestBooksOverOneStore runs random histories of people, phones, silence, ends, stops, new names and
 // restarts on two instances at once, over the real store: a reply goes to whom the pair of phone
 // and Number belongs, nobody gets a pair that is another's, both directions agree at both
 // instances, also after the store was closed and opened again.
@@ -97,7 +96,12 @@ func TestBooksOverOneStore(t *testing.T) {
 				histories++
 				w := newWorld(histories)
 				books := func() []*addressing.Book {
-					return []*addressing.Book{w.book(rt, stores[0]), w.book(rt, stores[1])}
+					one := w.directory(rt, stores[0])
+					two := one
+					if stores[1] != stores[0] {
+						two = w.directory(rt, stores[1])
+					}
+					return []*addressing.Book{w.book(rt, stores[0], one), w.book(rt, stores[1], two)}
 				}
 				w.instances = books()
 				w.restart = func() []*addressing.Book {
@@ -106,7 +110,7 @@ func TestBooksOverOneStore(t *testing.T) {
 					return books()
 				}
 				rt.Repeat(map[string]func(*rapid.T){
-					"at once": w.atOnce, "release": w.release, "stop": w.stop, "start": w.start, "time passes": w.pass,
+					"at once": w.atOnce, "release": w.release, "stop": w.stop, "start": w.start, "time passes": w.pass, "rename": w.rename,
 					"restart": w.mayRestart, "": w.agree,
 				})
 			})
@@ -146,20 +150,32 @@ func closeAll(t *testing.T, stores []*queue.Store) {
 	}
 }
 
-// newWorld has phones of its own, so that many histories share a store.
+// newWorld has phones and people of its own, so that many histories share a store.
 func newWorld(n int) *world {
 	w := &world{
 		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), owners: map[pair]use{}, sharers: map[relation]bool{}, stopped: map[relation]bool{},
 	}
+	for _, name := range []string{"web:ann%d", "xmpp:bob%d@corp.example", "web:carl%d", "matrix:@dora%d:corp.example", "xmpp:emil%d@corp.example"} {
+		w.people = append(w.people, addressing.MustParseHandle(fmt.Sprintf(name, n)))
+	}
+	w.desk = w.people[0]
 	for i := range 2 {
 		w.phones = append(w.phones, addressing.MustParseMSISDN(fmt.Sprintf("+336%08d", 10_000_000+2*n+i)))
 	}
 	return w
 }
 
-func (w *world) book(t *rapid.T, s *queue.Store) *addressing.Book {
+func (w *world) directory(t *rapid.T, s *queue.Store) *addressing.Directory {
+	d, err := addressing.NewDirectory(context.Background(), s, w.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (w *world) book(t *rapid.T, s *queue.Store, d *addressing.Directory) *addressing.Book {
 	b, err := addressing.NewBook(s, addressing.Config{
-		Pool: bookPool, Shared: []addressing.Number{bookShared}, Dedicated: map[addressing.Number]addressing.Handle{bookDesk: ann},
+		Directory: d, Pool: bookPool, Shared: []addressing.Number{bookShared}, Dedicated: map[addressing.Number]addressing.Handle{bookDesk: w.desk},
 		ReleaseAfter: 10 * day, Rest: 5 * day, Now: w.clock,
 	})
 	if err != nil {
@@ -198,11 +214,11 @@ func (w *world) atOnce(t *rapid.T) {
 	for i := range all {
 		a := &asked{instance: rapid.IntRange(0, 1).Draw(t, "instance"), phone: rapid.SampledFrom(w.phones).Draw(t, "phone")}
 		if rapid.Bool().Draw(t, "to the phone") {
-			a.handle = rapid.SampledFrom(bookPeople).Draw(t, "handle")
+			a.handle = rapid.SampledFrom(w.people).Draw(t, "handle")
 		} else {
 			a.number = rapid.SampledFrom([]addressing.Number{bookPool[0], bookPool[1], bookDesk, bookShared}).Draw(t, "number")
 			if a.number == bookShared {
-				a.named = rapid.SampledFrom(bookPeople).Draw(t, "named")
+				a.named = rapid.SampledFrom(w.people).Draw(t, "named")
 			}
 		}
 		all[i] = a
@@ -259,7 +275,7 @@ func (w *world) replied(t *rapid.T, a *asked, before map[pair]use, sharers map[r
 	p, got := pair{a.phone, a.number}, a.got.Handle
 	owner := w.owners[p].handle
 	if a.number == bookDesk {
-		owner = ann
+		owner = w.people[0]
 	}
 	_, known := before[p]
 	switch {
@@ -288,7 +304,7 @@ func same(x, y addressing.Conversation) bool {
 }
 
 func (w *world) release(t *rapid.T) {
-	h, phone := rapid.SampledFrom(bookPeople).Draw(t, "handle"), rapid.SampledFrom(w.phones).Draw(t, "phone")
+	h, phone := rapid.SampledFrom(w.people).Draw(t, "handle"), rapid.SampledFrom(w.phones).Draw(t, "phone")
 	_, err := w.instances[rapid.IntRange(0, 1).Draw(t, "instance")].Release(context.Background(), h, phone)
 	if err != nil && !errors.Is(err, addressing.ErrNobody) {
 		t.Fatal(err)
@@ -305,7 +321,7 @@ func (w *world) release(t *rapid.T) {
 }
 
 func (w *world) stop(t *rapid.T) {
-	h, phone := rapid.SampledFrom(bookPeople).Draw(t, "handle"), rapid.SampledFrom(w.phones).Draw(t, "phone")
+	h, phone := rapid.SampledFrom(w.people).Draw(t, "handle"), rapid.SampledFrom(w.phones).Draw(t, "phone")
 	if _, err := w.instances[0].SetOptout(context.Background(), phone, h, true); err != nil {
 		t.Fatal(err)
 	}
@@ -317,8 +333,40 @@ func (w *world) start(t *rapid.T) {
 	if _, err := w.instances[1].SetOptout(context.Background(), phone, addressing.Handle{}, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, h := range bookPeople {
+	for _, h := range w.people {
 		delete(w.stopped, relation{phone, h})
+	}
+}
+
+// rename gives somebody a name that nobody had. The other instance hears of it.
+func (w *world) rename(t *rapid.T) {
+	i := rapid.IntRange(0, len(w.people)-1).Draw(t, "who")
+	from := w.people[i]
+	w.named++
+	to := addressing.MustParseHandle(fmt.Sprintf("web:%s-%d", w.desk.ID(), w.named))
+	if err := w.instances[rapid.IntRange(0, 1).Draw(t, "instance")].Directory().Rename(context.Background(), from, to); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range w.instances {
+		for end := time.Now().Add(patience); !b.Directory().Gone(from); time.Sleep(100 * time.Microsecond) {
+			if time.Now().After(end) {
+				t.Fatalf("an instance does not hear that %v is %v", from, to)
+			}
+		}
+	}
+	w.people[i] = to
+	for p, u := range w.owners {
+		if u.handle == from {
+			w.owners[p] = use{to, u.free}
+		}
+	}
+	for _, all := range []map[relation]bool{w.sharers, w.stopped} {
+		for r := range maps.Clone(all) {
+			if r.handle == from {
+				delete(all, r)
+				all[relation{r.phone, to}] = true
+			}
+		}
 	}
 }
 
