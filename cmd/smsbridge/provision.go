@@ -31,7 +31,7 @@ func (c *ProvisionCmd) Run(ctx context.Context, std *stdio) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	table, err := newTable(in)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
