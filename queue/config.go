@@ -107,7 +107,7 @@ type Config struct {
 	MarksFor time.Duration
 	// DuplicateWindow is how long a queue knows the ids that it holds, at some 100 bytes each. A
 	// convenience: what must hold is in the journal. Default 2 minutes at an external server,
-	// whose answers may be lost, and 30 s at the embedded one.
+	// whose answers may be lost, and 10 s at the embedded one.
 	DuplicateWindow time.Duration
 
 	// Logger for all of the room, the server included. Default: no log.
@@ -120,7 +120,7 @@ func (c Config) withDefaults() (Config, error) {
 	orInt(&c.Lanes, 8)
 	orInt(&c.Credit, 256)
 	orInt(&c.Held, max(25_000, c.Credit))
-	window := 30 * time.Second
+	window := 10 * time.Second
 	if c.URL != "" {
 		window = 2 * time.Minute
 	}
