@@ -78,6 +78,12 @@ func (h *Hub) Requeue(ctx context.Context, letters Letters, id, by string) (newI
 			return "", err
 		}
 		newID = again.MT.ID
+		// Its sender is told before it is dispatched, as with one that is new.
+		leave, err := h.accepting.alone(ctx, newID)
+		if err != nil {
+			return "", err
+		}
+		defer leave()
 	case d.MO != nil:
 		m := *d.MO
 		m.ID, m.Requeued = m.ID+againSuffix, true
