@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -95,6 +96,38 @@ func TestRequeueMT(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// However slow the log is, that a message is tried again stands before what became of it.
+func TestRequeueIsToldFirst(t *testing.T) {
+	r := newRig(t, options{})
+	submitted := make(chan struct{})
+	sent := answers(bridge.OutcomeSent, "77")
+	r.carrier.plays(
+		func(context.Context, bridge.Submission) bridge.Result { panic("a defect") },
+		func(ctx context.Context, s bridge.Submission) bridge.Result {
+			close(submitted)
+			return sent(ctx, s)
+		},
+	)
+	r.send(eve, phone, "Bonjour", "1")
+	r.store.mu.Lock()
+	r.store.onLog = func(e bridge.Entry) error {
+		if e.Kind == bridge.EntryMT {
+			select {
+			case <-submitted:
+				t.Error("it was submitted before it was in the log")
+			case <-time.After(200 * time.Millisecond): // long enough for a dispatch that does not wait
+			}
+		}
+		return nil
+	}
+	r.store.mu.Unlock()
+	_, id := r.requeue()
+	r.done(r.mt, id)
+	if diff := cmp.Diff([]string{"mt acceptedBonjour", "status failed", "mt acceptedBonjour", "status sent"}, r.log(eve, phone)); diff != "" {
+		t.Error(diff)
 	}
 }
 
