@@ -37,6 +37,8 @@ type Config struct {
 	// Dead and Undertaker serve /admin/v1/dead. Default: not served.
 	Dead       DeadLetters
 	Undertaker Undertaker
+	// Control serves /admin/v1/links. Default: not served.
+	Control *Control
 	// Region is the home region, in which a look-up reads national numbers; may be empty.
 	Region string
 	Logger zerolog.Logger
@@ -133,6 +135,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /admin/v1/numbers", s.listNumbers)
 	mux.HandleFunc("GET /admin/v1/handles", s.listHandles)
 	s.deadRoutes(mux)
+	s.linkRoutes(mux)
 	if s.cfg.Audit != nil {
 		mux.HandleFunc("GET /admin/v1/audit", s.audit)
 		s.changeRoutes(mux)

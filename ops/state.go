@@ -43,13 +43,15 @@ func LinkStatuses() []string {
 // LinkState is how one link to an SMSC is.
 type LinkState struct {
 	Name, Account string
+	Bind          string // transceiver, transmitter or receiver
 	Status        string // one of the Link constants
 	Since         time.Time
 	RetryAt       time.Time // when a link that is down is tried again; zero where it is not
 	Window        int       // requests that may be under way
 	InUse         int       // requests that are
 	Binds         uint64
-	LastError     string // what ended the last try; may be empty
+	LastError     string  // what ended the last try; may be empty
+	Rate          float64 // segments a second that its account is held to now; 0: no limit
 }
 
 // LinkCounts is what a link has counted since the daemon started.

@@ -149,7 +149,7 @@ func (l *lane[M]) receive(ctx context.Context, sub *nats.Subscription, delivered
 		}
 		*delivered++
 		n++
-		l.take(ctx, meta.Sequence.Stream, msg.Subject, msg.Reply, msg.Data)
+		l.take(ctx, meta.Sequence.Stream, meta.Timestamp, msg.Subject, msg.Reply, msg.Data)
 	}
 	return n, nil
 }

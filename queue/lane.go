@@ -58,11 +58,13 @@ type held[M any] struct {
 	msg   *M     // nil while it is only a number
 	term  string // the reason, where it ends as a dead letter
 	acked bool
+	at    int64 // when it was stored, in nanoseconds of Unix time
 	since heldSince
 }
 
 // crew is the handlers that work for one route, and the lines that wait for one of them.
 type crew[M any] struct {
+	route   string
 	ready   []*line[M] // lines whose head may start, in turn
 	running int
 }
@@ -95,6 +97,7 @@ func (l *lane[M]) prefix() string { return strings.ToLower(l.stage.name) + "." +
 // run works until ctx ends and every handler has returned.
 func (l *lane[M]) run(ctx context.Context) {
 	done := make(chan struct{})
+	defer l.s.atWork.add(l)()
 	var settling sync.WaitGroup
 	settling.Go(func() { l.settle(done) })
 	l.fetch(ctx)
@@ -131,7 +134,7 @@ func (l *lane[M]) stop() {
 
 // take puts a message that the server gave into its line. One that is held already has
 // been given out again: only the way to acknowledge it is new.
-func (l *lane[M]) take(ctx context.Context, seq uint64, subject, reply string, data []byte) {
+func (l *lane[M]) take(ctx context.Context, seq uint64, at time.Time, subject, reply string, data []byte) {
 	l.mu.Lock()
 	if h, again := l.held[seq]; again {
 		h.reply = reply
@@ -143,7 +146,7 @@ func (l *lane[M]) take(ctx context.Context, seq uint64, subject, reply string, d
 		return
 	}
 	commit := l.s.commit
-	h := &held[M]{seq: seq, reply: reply, since: heldSince{begun: commit.begun.Load(), era: commit.Era()}}
+	h := &held[M]{seq: seq, reply: reply, at: at.UnixNano(), since: heldSince{begun: commit.begun.Load(), era: commit.Era()}}
 	l.held[seq] = h
 	l.mu.Unlock()
 
@@ -188,7 +191,7 @@ func (l *lane[M]) crewOf(m *M) *crew[M] {
 	}
 	c := l.crews[route]
 	if c == nil {
-		c = new(crew[M])
+		c = &crew[M]{route: route}
 		l.crews[route] = c
 	}
 	return c

@@ -58,6 +58,7 @@ type Store struct {
 
 	counters map[string]*counters // by stage; not changed after Open
 	waiting  waiting
+	atWork   atWork
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc

@@ -81,6 +81,7 @@ func NewLinks(cfg LinksConfig) (*Links, error) {
 	if len(cfg.Routes) == 0 && slices.ContainsFunc(ls.links, (*Link).canTransmit) {
 		ls.routes = []*route{everyRoute(ls.links)}
 	}
+	nameRoutes(ls.routes)
 	for _, r := range ls.routes {
 		r.line = ls.queue.addLine(r.targets[0].links[0], r.take)
 	}

@@ -40,6 +40,7 @@ type Target struct {
 // route is a Route with its links.
 type route struct {
 	Route
+	name     string
 	targets  []*target
 	weighted bool
 	line     *line
@@ -130,7 +131,7 @@ func (ls *Links) RouteOf(h addressing.Handle, phone addressing.MSISDN) string {
 	if r == nil {
 		return "none"
 	}
-	return fmt.Sprintf("%d %s", slices.Index(ls.routes, r), r.label())
+	return r.name
 }
 
 // fit is how closely a route fits a message.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"smsbridge/addressing"
@@ -74,6 +75,33 @@ func TestRouteOf(t *testing.T) {
 			t.Errorf("%s to %s is %q", tt.handle, tt.phone, name)
 		}
 		names[name] = true
+	}
+}
+
+// The names of routes say whom they fit, so that what an operator does with one outlives a
+// change of their order.
+func TestRouteNames(t *testing.T) {
+	handle := addressing.MustParseHandle
+	ls, _ := operators(t, []smpp.Route{
+		{Prefix: "33", Targets: to("b", "a")},
+		{Prefix: "33", Networks: []string{"web"}, Targets: to("a")},
+		{Prefix: "33", Handles: []addressing.Handle{handle("web:ann"), handle("web:bob")}, Targets: to("a")},
+		{Prefix: "33", Targets: to("a")},
+		{Operators: []string{"20801", "20802"}, Targets: to("a")},
+		{Prefix: "44", Operators: []string{"20801"}, Targets: to("a")},
+		{Targets: to("a")},
+		{Networks: []string{"xmpp"}, Targets: to("a")},
+	}, nil, "a", "b")
+	want := []string{"+33", "+33,web", "+33,web:ann+1", "+33#2", "operator:20801+1", "+44,operator:20801", "all", "all,xmpp"}
+	var got []string
+	for _, r := range ls.Routes() {
+		got = append(got, r.Name)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"b", "a"}, ls.Routes()[0].Links); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -139,6 +139,7 @@ func (a *app) openOps(book *addressing.Book) (err error) {
 	a.ops, err = ops.New(ops.Config{
 		Addr: a.cfg.Ops.Listen, Insecure: a.cfg.Ops.Insecure, Book: book, Region: a.cfg.Numbers.Region,
 		Depths: a.depths, Instances: a.instances, Audit: a.store, Dead: a.store, Undertaker: undertaker{a},
+		Control: a.control(),
 		Registry: ops.NewRegistry(version(), ops.Sources{
 			Depths: a.depths, Stages: a.stageStats, Leases: a.leases, Links: a.linkStates, LinkCounts: a.linkCounts, Messengers: a.messengerStates, Hub: a.hub.Stats,
 		}),
