@@ -300,6 +300,9 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 		return t.refs(context.WithoutCancel(ctx), known)
 	case stepSent:
 		t.story.NoReceipts = res.NoReceipts
+		if !res.NoReceipts {
+			t.stats.receiptDue(res.Account)
+		}
 		t.change(Change{State: Sent, At: t.now()})
 		return t.settle(ctx, false)
 	default: // stepEnd: end stores it

@@ -60,6 +60,8 @@ func TestReceipts(t *testing.T) {
 			}
 			if st := r.Stats(); st.ReceiptsMatched != uint64(len(tt.receipts)) {
 				t.Errorf("%d receipts matched", st.ReceiptsMatched)
+			} else if account := s.Account; st.ReceiptsDue[account] != 1 || st.ReceiptsCame[account] != st.ReceiptsMatched {
+				t.Errorf("of %q %d receipts due and %d came", account, st.ReceiptsDue[account], st.ReceiptsCame[account])
 			}
 			if tt.state == bridge.Sent {
 				return

@@ -22,8 +22,11 @@ type Stats struct {
 	RepeatedMO      uint64
 	ReceiptsMatched uint64
 	ReceiptsUnknown uint64
-	DeadLetters     map[Reason]uint64
-	Panics          uint64 // each is a defect of the bridge
+	// ReceiptsDue counts messages that were sent and that a receipt is to come for, and
+	// ReceiptsCame receipts that belong to a message, by the SMSC account.
+	ReceiptsDue, ReceiptsCame map[string]uint64
+	DeadLetters               map[Reason]uint64
+	Panics                    uint64 // each is a defect of the bridge
 }
 
 type stats struct {
@@ -34,6 +37,7 @@ type stats struct {
 func newStats() *stats {
 	return &stats{s: Stats{
 		Refused: map[Reason]uint64{}, Submits: map[Outcome]uint64{}, Ended: map[Ended]uint64{}, DeadLetters: map[Reason]uint64{},
+		ReceiptsDue: map[string]uint64{}, ReceiptsCame: map[string]uint64{},
 	}}
 }
 
@@ -55,6 +59,9 @@ func (c *stats) ended(s State, r Reason) {
 	c.add(func(all *Stats) { all.Ended[Ended{s, r}]++ })
 }
 
+func (c *stats) receiptDue(account string)  { c.add(func(s *Stats) { s.ReceiptsDue[account]++ }) }
+func (c *stats) receiptCame(account string) { c.add(func(s *Stats) { s.ReceiptsCame[account]++ }) }
+
 func (c *stats) receipt(matched bool) {
 	c.add(func(s *Stats) {
 		if matched {
@@ -70,6 +77,7 @@ func (c *stats) snapshot() Stats {
 	defer c.mu.Unlock()
 	s := c.s
 	s.Refused, s.Submits = maps.Clone(s.Refused), maps.Clone(s.Submits)
+	s.ReceiptsDue, s.ReceiptsCame = maps.Clone(s.ReceiptsDue), maps.Clone(s.ReceiptsCame)
 	s.Ended, s.DeadLetters = maps.Clone(s.Ended), maps.Clone(s.DeadLetters)
 	return s
 }

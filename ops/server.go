@@ -39,6 +39,9 @@ type Config struct {
 	Undertaker Undertaker
 	// Control serves /admin/v1/links. Default: not served.
 	Control *Control
+	// History serves /admin/v1/history and /admin/v1/findings, and the page; who makes it runs it.
+	// Default: not served.
+	History *History
 	// Region is the home region, in which a look-up reads national numbers; may be empty.
 	Region string
 	Logger zerolog.Logger
@@ -135,6 +138,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /admin/v1/numbers", s.listNumbers)
 	mux.HandleFunc("GET /admin/v1/handles", s.listHandles)
 	s.deadRoutes(mux)
+	s.watchRoutes(mux)
 	s.linkRoutes(mux)
 	if s.cfg.Audit != nil {
 		mux.HandleFunc("GET /admin/v1/audit", s.audit)

@@ -29,6 +29,8 @@ type app struct {
 	xmpp  *xmpp.Component // nil where there is none
 	web   *web.Server     // nil where there is none
 	ops   *ops.Server
+	// history is what the operators' page plots.
+	history *ops.History
 	// webListener is open from the start, so that the address is known; nil where
 	// somebody else serves the web messenger's handler.
 	webListener net.Listener
@@ -136,13 +138,15 @@ func (a *app) openWeb(ctx context.Context) error {
 }
 
 func (a *app) openOps(book *addressing.Book) (err error) {
+	sources := ops.Sources{
+		Depths: a.depths, Stages: a.stageStats, Leases: a.leases, Links: a.linkStates, LinkCounts: a.linkCounts, Messengers: a.messengerStates, Hub: a.hub.Stats,
+	}
+	a.history = ops.NewHistory(sources)
 	a.ops, err = ops.New(ops.Config{
 		Addr: a.cfg.Ops.Listen, Insecure: a.cfg.Ops.Insecure, Book: book, Region: a.cfg.Numbers.Region,
 		Depths: a.depths, Instances: a.instances, Audit: a.store, Dead: a.store, Undertaker: undertaker{a},
-		Control: a.control(),
-		Registry: ops.NewRegistry(version(), ops.Sources{
-			Depths: a.depths, Stages: a.stageStats, Leases: a.leases, Links: a.linkStates, LinkCounts: a.linkCounts, Messengers: a.messengerStates, Hub: a.hub.Stats,
-		}),
+		Control: a.control(), History: a.history,
+		Registry: ops.NewRegistry(version(), sources),
 		Checks: []ops.Check{
 			{Name: "queue", Check: a.store.Healthy}, ops.LinksReady(a.linkStates), ops.MessengersReady(a.messengerStates),
 		},
@@ -163,6 +167,7 @@ func (a *app) run(ctx context.Context) error {
 	intake := newStage("messengers", a.log, failed)
 
 	watch.run("ops", a.ops.Run)
+	watch.run("history", a.history.Run)
 	a.runHub(links, workers)
 	if a.webListener != nil {
 		intake.run("web", a.web.Run)

@@ -40,8 +40,8 @@
 //	             wrong-password, deliver-before-bind
 //	submits      throttled, queue-full, system-error, not-bound, no-answer, answer-lost,
 //	             late-answer, nack, nack-nameless, out-of-order
-//	receipts     receipt-early, receipt-twice, receipt-elsewhere, receipt-stranger,
-//	             receipt-base
+//	receipts     receipt-early, receipt-lost, receipt-twice, receipt-elsewhere,
+//	             receipt-stranger, receipt-base
 //	deliver_sm   deliver-twice, deliver-same-sequence
 //	octets       unknown-command, length-short, length-long, length-huge, cut-off, trickle
 //	connections  unbind, unbind-abrupt, unbind-silent, stops-reading, half-open, reset

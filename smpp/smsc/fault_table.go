@@ -39,6 +39,7 @@ var plans = []plan{
 	{name: "out-of-order", counts: onPDUs, text: "Answers to submits come in the reverse order.", of: smpp.SubmitSMResp, out: reverse},
 
 	{name: "receipt-early", counts: onSubmits, text: "The receipt comes before the answer to its submit.", submit: func(p *play) { p.early = true }},
+	{name: "receipt-lost", counts: onSubmits, text: "No receipt comes, though the phone gets the text.", submit: func(p *play) { p.receipts = 0 }},
 	{name: "receipt-twice", counts: onSubmits, text: "The receipt comes twice.", submit: func(p *play) { p.receipts++ }},
 	{name: "receipt-elsewhere", counts: onSubmits, text: "The receipt comes over another bind of the account.", submit: func(p *play) { p.elsewhere = true }},
 	{name: "receipt-stranger", counts: onSubmits, text: "A receipt with an unknown id comes before the right one.", submit: func(p *play) { p.stranger = true }},

@@ -89,3 +89,22 @@ func TestFaultsOverHTTP(t *testing.T) {
 		}
 	}
 }
+
+// A receipt that is lost does not come, though the phone has the text; the next one does.
+func TestReceiptLost(t *testing.T) {
+	s, _ := start(t, smsc.Config{})
+	c := bind(t, s, nil)
+	must(t, s.SwitchOn("receipt-lost", smsc.Params{Count: 1}))
+	c.submit(phone.Digits(), "lost", 1)
+	kept := c.submit(phone.Digits(), "kept", 1)[0]
+	if r := c.read(); r.Receipt == nil || r.Receipt.Candidates[0] != kept.MessageID {
+		t.Errorf("%+v is not the receipt of %s", r, kept.MessageID)
+	}
+	var got []string
+	for _, m := range getJSON[[]smsc.Message](t, web(t, s)+"phones/"+phone.String()+"/messages") {
+		got = append(got, m.Text)
+	}
+	if strings.Join(got, " ") != "lost kept" {
+		t.Errorf("the phone has %q", got)
+	}
+}

@@ -121,11 +121,12 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// Every fault has a row.
+// Every fault has a row, but for lost receipts: such messages end only after their validity
+// (TestReceiptLost here, and the hub's tests of what is overdue).
 func TestMatrixIsComplete(t *testing.T) {
 	s, _ := start(t, smsc.Config{})
 	for _, f := range s.Faults() {
-		tested := false
+		tested := f.Name == "receipt-lost"
 		for _, row := range matrix {
 			tested = tested || row.fault == f.Name
 		}

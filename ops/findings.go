@@ -1,0 +1,67 @@
+package ops
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Findings is the body of /admin/v1/findings.
+type Findings struct {
+	At time.Time `json:"at"`
+	// Summary is the worst of them in a sentence, or says that all is well.
+	Summary  string    `json:"summary"`
+	Findings []Finding `json:"findings"` // the worst first; empty where all is well
+}
+
+func (s *Server) watchRoutes(mux *http.ServeMux) {
+	if s.cfg.History == nil {
+		return
+	}
+	mux.HandleFunc("GET /admin/v1/history", s.history)
+	mux.HandleFunc("GET /admin/v1/findings", s.findings)
+}
+
+func (s *Server) findings(w http.ResponseWriter, r *http.Request) {
+	c := s.cfg.History.condition(r.Context())
+	if s.cfg.Control != nil {
+		c.routes = s.cfg.Control.Routes()
+	}
+	c.several = s.cfg.Instances != nil && len(s.cfg.Instances()) > 1
+	found := diagnose(c)
+	s.reply(w, http.StatusOK, Findings{At: c.now.UTC(), Summary: c.summary(found), Findings: found})
+}
+
+// condition reads how the daemon is now.
+func (h *History) condition(ctx context.Context) condition {
+	p, queue, err := h.now(ctx)
+	c := condition{now: p.at, points: append(h.kept(), p), queue: queue, queueErr: err}
+	if h.src.Links != nil {
+		c.links = h.src.Links()
+		c.unbound = h.notice(c.links)
+	}
+	if h.src.Messengers != nil {
+		c.messengers = h.src.Messengers()
+	}
+	return c
+}
+
+// notice keeps since when links are not bound: a link that is tried again and again has each
+// try for its state.
+func (h *History) notice(links []LinkState) map[string]time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := make(map[string]time.Time)
+	for _, l := range links {
+		if l.bound() {
+			continue
+		}
+		if at, known := h.unbound[l.Name]; known {
+			now[l.Name] = at
+		} else {
+			now[l.Name] = l.Since
+		}
+	}
+	h.unbound = now
+	return now
+}
