@@ -30,6 +30,7 @@ func (s *Store) RouteDepths() []RouteDepth {
 // laneAtWork is a lane that runs, whatever its stage.
 type laneAtWork interface {
 	depths(byRoute map[string]RouteDepth)
+	goOn()
 }
 
 // atWork knows the lanes that run in this process.

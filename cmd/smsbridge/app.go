@@ -31,6 +31,7 @@ type app struct {
 	ops   *ops.Server
 	// history is what the operators' page plots.
 	history *ops.History
+	holds *bridge.Holds
 	// webListener is open from the start, so that the address is known; nil where
 	// somebody else serves the web messenger's handler.
 	webListener net.Listener
@@ -82,6 +83,9 @@ func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger)
 		return nil, err
 	}
 	if a.links, err = a.newLinks(); err != nil {
+		return nil, err
+	}
+	if err = a.openHolds(ctx); err != nil {
 		return nil, err
 	}
 	if err = a.store.AnswerFell(a.links.Fell); err != nil {
