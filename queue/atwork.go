@@ -31,6 +31,7 @@ func (s *Store) RouteDepths() []RouteDepth {
 type laneAtWork interface {
 	depths(byRoute map[string]RouteDepth)
 	goOn()
+	idle(now time.Time) (stage string, since time.Duration)
 }
 
 // atWork knows the lanes that run in this process.

@@ -48,6 +48,7 @@ type lane[M any] struct {
 
 	finished []*held[M]    // to be acknowledged
 	acked    []uint64      // the last that were, still in held
+	pulse    pulse         // has no need of the lock
 	lastAck  string        // where the last acknowledgement went; settle's own
 	wake     chan struct{} // something is finished
 }
@@ -99,6 +100,7 @@ func (l *lane[M]) prefix() string { return strings.ToLower(l.stage.name) + "." +
 func (l *lane[M]) run(ctx context.Context) {
 	done := make(chan struct{})
 	l.ctx = ctx
+	l.pulse.beat()
 	defer l.s.atWork.add(l)()
 	var settling sync.WaitGroup
 	settling.Go(func() { l.settle(done) })

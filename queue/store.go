@@ -60,6 +60,7 @@ type Store struct {
 	waiting  waiting
 	atWork   atWork
 	held     atomic.Pointer[[]string] // stages that an operator holds
+	probes   probes
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
