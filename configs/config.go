@@ -219,6 +219,8 @@ type XMPP struct {
 	Server string // host:port
 	Domain string
 	Secret Secret // never empty
+	// TLS is for a component port that speaks it from the first octet; nil for plain text.
+	TLS *tls.Config
 	// Allow is who may write: bare JIDs, *@ and a domain, or * for all. Empty: the users of
 	// the domain above Domain, which then has one.
 	Allow []string

@@ -46,6 +46,7 @@ func TestExampleUncommented(t *testing.T) {
 		"queue.credentials_file: cannot be read", "queue.durability: is for the server inside", "queue.listen: is for the server inside",
 		"queue.min_free: is for the server inside", "queue.remembered_phones: is for the server inside", "smsc[0].tls.ca_file: cannot be read", "smsc[0].tls.cert_file: cannot be read",
 		"smsc[0].tls.key_file: cannot be read", "xmpp.secret_file: cannot be read", "smsc[0].system_type: is empty",
+		"xmpp.tls.ca_file: cannot be read", "xmpp.tls.cert_file: cannot be read", "xmpp.tls.key_file: cannot be read",
 		"smsc[0].address_range: is empty", "smsc[0].address: is not used with outbind", "smsc[0].tls: cannot be used with outbind",
 		"portability.token_file: cannot be read",
 	}
@@ -75,7 +76,7 @@ mo: {unheard_of: 1}
 smsc: [{unheard_of: 1, tls: {unheard_of: 1}, outbind: {unheard_of: 1}, statuses: {"0x400": {unheard_of: 1}}}]
 routes: [{unheard_of: 1}]
 portability: {unheard_of: 1}
-xmpp: {unheard_of: 1}
+xmpp: {unheard_of: 1, tls: {unheard_of: 1}}
 web: {unheard_of: 1, users: [{unheard_of: 1}], tokens: [{unheard_of: 1}]}
 `
 	_, err := configs.Parse("wrong.yaml", []byte(wrong))
@@ -92,8 +93,8 @@ web: {unheard_of: 1, users: [{unheard_of: 1}], tokens: [{unheard_of: 1}]}
 			}
 		}
 	}
-	if found != 24 {
-		t.Errorf("%d sections listed their settings, want 24", found)
+	if found != 25 {
+		t.Errorf("%d sections listed their settings, want 25", found)
 	}
 }
 

@@ -16,6 +16,7 @@ func (f *file) readXMPP(s *section) {
 		Domain: need(s, "domain", domain, "give the name of the component on the XMPP server, such as sms.corp.example"),
 		Secret: f.secret(s, "secret", "the XMPP server's configuration has it beside the component's name"),
 	}
+	f.within(s, "tls", func(t *section) { f.cfg.XMPP.TLS = f.readTLS(t, f.cfg.XMPP.Server) })
 	allow := s.get("allow")
 	patterns, listed := allow.list()
 	switch {

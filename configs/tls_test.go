@@ -71,4 +71,12 @@ func TestTLS(t *testing.T) {
 	if got := problems(t, err); len(got) != 1 || got[0].Path != "smsc[0].tls.cert_file" || !strings.Contains(got[0].Text, "cannot be used") {
 		t.Errorf("a key for a certificate gives %v", got)
 	}
+	cfg, err = configs.Parse(filepath.Join(dir, "smsbridge.yaml"), []byte(string(minimal)+
+		"\nxmpp: {server: \"xmpp.corp.example:5347\", domain: sms.corp.example, secret: s3cret, tls: {ca_file: cert.pem}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := cfg.XMPP.TLS; c == nil || c.ServerName != "xmpp.corp.example" || c.RootCAs == nil {
+		t.Errorf("TLS to the XMPP server is %+v", c)
+	}
 }

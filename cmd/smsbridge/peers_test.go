@@ -17,14 +17,24 @@ const (
 	phoneMO  = "33612345678"
 )
 
-// TestRealPeers: a person at a slixmpp client of a Prosody and a phone behind a
-// node-smpp SMSC, none of which was written here, text each other through the daemon.
+// TestRealPeers: a person at a slixmpp client of a Prosody, with TLS, or of an ejabberd, and a
+// phone behind a node-smpp SMSC, none of which was written here, text each other through the daemon.
 func TestRealPeers(t *testing.T) {
-	prosody, smsc := peers.Prosody(t), peers.NodeSMPP(t)
+	for name, server := range map[string]func(testing.TB) *peers.XMPPServer{"Prosody": peers.ProsodyTLS, "ejabberd": peers.Ejabberd} {
+		t.Run(name, func(t *testing.T) { textEachOther(t, server(t)) })
+	}
+}
+
+func textEachOther(t *testing.T, xmpp *peers.XMPPServer) {
+	smsc := peers.NodeSMPP(t)
 	_, hashes := people("ann")
+	tls := ""
+	if xmpp.CAFile != "" {
+		tls = fmt.Sprintf(", tls: {ca_file: %q}", xmpp.CAFile)
+	}
 	p := startDaemon(t, testConfig(t.TempDir(), smsc.Address, hashes, fmt.Sprintf(
-		"xmpp: {server: %q, domain: %s, secret: %s, allow: [\"*@%s\"]}\n",
-		prosody.Component, peers.ComponentDomain, peers.ComponentSecret, peers.XMPPDomain)))
+		"xmpp: {server: %q, domain: %s, secret: %s, allow: [\"*@%s\"]%s}\n",
+		xmpp.Component, peers.ComponentDomain, peers.ComponentSecret, peers.XMPPDomain, tls)))
 	peers.Eventually(t, "the daemon to be ready", func() bool {
 		response, err := http.Get(p.ops + "/readyz")
 		if err != nil {
@@ -33,7 +43,7 @@ func TestRealPeers(t *testing.T) {
 		defer response.Body.Close()
 		return response.StatusCode == http.StatusOK
 	})
-	alice := peers.XMPPClient(t, prosody, "alice/desk")
+	alice := peers.XMPPClient(t, xmpp, "alice/desk")
 
 	long := strings.Repeat("Voilà 50 caractères, dont des accents é è ç ô … ✓ ", 10)
 	for _, text := range []string{"Hello", "Ça coûte 5 € à Noël", "😀 and a family 👨‍👩‍👧", long} {
@@ -77,10 +87,10 @@ func TestRealPeers(t *testing.T) {
 		}
 	})
 	t.Run("the XMPP server restarts", func(t *testing.T) {
-		prosody.Kill()
+		xmpp.Kill()
 		smsc.Post("/mo", map[string]any{"from": phoneMO, "to": number, "text": "while you were away"}, nil)
-		prosody.Start()
-		back := peers.XMPPClient(t, prosody, "alice/desk")
+		xmpp.Start()
+		back := peers.XMPPClient(t, xmpp, "alice/desk")
 		back.ExpectText(phoneJID, "while you were away")
 	})
 }

@@ -128,7 +128,7 @@ func newReader(cfg *configs.Config) *smpp.Reader {
 
 func xmppConfig(cfg *configs.Config, log zerolog.Logger, hub *bridge.Hub) xmpp.Config {
 	return xmpp.Config{
-		Server: cfg.XMPP.Server, Domain: cfg.XMPP.Domain, Secret: cfg.XMPP.Secret.Reveal(), Allow: cfg.XMPP.Allow,
+		Server: cfg.XMPP.Server, Domain: cfg.XMPP.Domain, Secret: cfg.XMPP.Secret.Reveal(), TLS: cfg.XMPP.TLS, Allow: cfg.XMPP.Allow,
 		Region: cfg.Numbers.Region, Hub: hub, Version: version(), Logger: room(log, "xmpp"),
 	}
 }

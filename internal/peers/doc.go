@@ -1,5 +1,5 @@
-// Package peers starts programs that nobody here wrote, for tests to talk to: an XMPP
-// server ([Prosody]), people's XMPP clients ([XMPPClient]), an SMSC ([NodeSMPP]), an SMSC's
+// Package peers starts programs that nobody here wrote, for tests to talk to: XMPP
+// servers ([Prosody], [Ejabberd], [ProsodyTLS]), people's XMPP clients ([XMPPClient]), an SMSC ([NodeSMPP]), an SMSC's
 // client ([Kannel]) and a NATS cluster ([NATS]), which is built from the module in go.mod.
 //
 // They listen on loopback, on ports that the system picks, keep their files in

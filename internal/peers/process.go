@@ -101,6 +101,26 @@ func (p *process) await(t testing.TB, ready <-chan struct{}, what string) {
 	}
 }
 
+// started is closed once the program has printed each of the phrases; say hears its lines.
+func started(phrases []string) (say func(line string), ready <-chan struct{}) {
+	waiting := make(map[string]bool)
+	for _, p := range phrases {
+		waiting[p] = true
+	}
+	all := make(chan struct{})
+	var once sync.Once
+	return func(line string) {
+		for p := range waiting {
+			if strings.Contains(line, p) {
+				delete(waiting, p)
+			}
+		}
+		if len(waiting) == 0 {
+			once.Do(func() { close(all) })
+		}
+	}, all
+}
+
 // freeAddress is a loopback address that nobody listens on. Somebody else may take it
 // before it is used; the system gives each port out once in a while only.
 func freeAddress(t testing.TB) string {

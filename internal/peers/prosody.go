@@ -1,14 +1,13 @@
 package peers
 
 import (
+	"cmp"
 	_ "embed" // the configuration
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 )
 
@@ -20,15 +19,19 @@ const (
 	ComponentSecret = "s3cret"
 )
 
-// XMPPServer is a Prosody with the accounts alice and bob at [XMPPDomain], whose
-// passwords are their names, and the external component [ComponentDomain].
+// XMPPServer is one with the accounts alice and bob at [XMPPDomain], whose passwords are
+// their names, and the external component [ComponentDomain].
 type XMPPServer struct {
 	// C2S and Component are where clients and the component connect, host:port.
 	C2S, Component string
+	// CAFile vouches for the server where its component port speaks TLS; otherwise empty.
+	CAFile string
 
 	t       testing.TB
 	dir     string
-	program string
+	behind  string // where the server itself has its component port, if Component is another
+	command func() *exec.Cmd
+	ready   []string // what it prints by the time that it listens
 	process *process
 }
 
@@ -42,7 +45,7 @@ func Prosody(t testing.TB) *XMPPServer {
 	if err != nil {
 		missing(t, "Prosody is not installed")
 	}
-	s := &XMPPServer{C2S: freeAddress(t), Component: freeAddress(t), t: t, dir: t.TempDir(), program: program}
+	s := &XMPPServer{C2S: freeAddress(t), Component: freeAddress(t), t: t, dir: t.TempDir()}
 	accounts := filepath.Join(s.dir, "data", XMPPDomain, "accounts")
 	if err := os.MkdirAll(accounts, 0o755); err != nil {
 		t.Fatal(err)
@@ -51,32 +54,27 @@ func Prosody(t testing.TB) *XMPPServer {
 	for _, name := range []string{"alice", "bob"} {
 		s.write(filepath.Join("data", XMPPDomain, "accounts", name+".dat"), fmt.Appendf(nil, "return { [\"password\"] = %q; };\n", name))
 	}
+	s.ready = []string{"Activated service 'c2s' on [127.0.0.1]", "Activated service 'component' on [127.0.0.1]"}
+	s.command = func() *exec.Cmd {
+		cmd := exec.Command(program, "--config", filepath.Join(s.dir, "prosody.cfg.lua"), "-F")
+		cmd.Env = append(os.Environ(), "PEER_DIR="+s.dir, "PEER_C2S="+port(t, s.C2S), "PEER_COMPONENT="+port(t, cmp.Or(s.behind, s.Component)))
+		if os.Geteuid() == 0 {
+			cmd.Env = append(cmd.Env, "PEER_ROOT=1")
+		}
+		return cmd
+	}
 	s.Start()
 	return s
 }
 
-// Start starts the server again after Kill, on the same addresses and files.
+// Start starts the server again after Kill, on the same addresses and files, and returns
+// once it listens.
 func (s *XMPPServer) Start() {
 	s.t.Helper()
-	cmd := exec.Command(s.program, "--config", filepath.Join(s.dir, "prosody.cfg.lua"), "-F")
-	cmd.Env = append(os.Environ(), "PEER_DIR="+s.dir, "PEER_C2S="+port(s.t, s.C2S), "PEER_COMPONENT="+port(s.t, s.Component))
-	if os.Geteuid() == 0 {
-		cmd.Env = append(cmd.Env, "PEER_ROOT=1")
-	}
-	ready := make(chan struct{})
-	var once sync.Once
-	waiting := map[string]bool{"c2s": true, "component": true}
-	s.process = launch(s.t, cmd, func(line string) {
-		for service := range waiting {
-			if strings.Contains(line, "Activated service '"+service+"' on [127.0.0.1]") {
-				delete(waiting, service)
-			}
-		}
-		if len(waiting) == 0 {
-			once.Do(func() { close(ready) })
-		}
-	})
-	s.process.await(s.t, ready, "Prosody")
+	cmd := s.command()
+	say, ready := started(s.ready)
+	s.process = launch(s.t, cmd, say)
+	s.process.await(s.t, ready, cmd.Path)
 }
 
 // Kill ends the server as kill -9 does.

@@ -1,7 +1,10 @@
 package xmpp_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +23,32 @@ const phoneJID = phone + "@" + peers.ComponentDomain
 func peerConfig(server *peers.XMPPServer, h xmpp.Hub) xmpp.Config {
 	cfg := config(server.Component, h)
 	cfg.Domain, cfg.Secret = peers.ComponentDomain, peers.ComponentSecret
+	if server.CAFile != "" {
+		cfg.TLS = &tls.Config{RootCAs: x509.NewCertPool(), ServerName: peers.XMPPDomain, MinVersion: tls.VersionTLS12}
+		pem, err := os.ReadFile(server.CAFile)
+		if err != nil || !cfg.TLS.RootCAs.AppendCertsFromPEM(pem) {
+			panic(err)
+		}
+	}
 	return cfg
+}
+
+// servers are those whose components differ: in what they say, when they close, what
+// they pass on.
+var servers = []struct {
+	name  string
+	start func(testing.TB) *peers.XMPPServer
+}{
+	{"Prosody", peers.Prosody},
+	{"ejabberd", peers.Ejabberd},
+	{"Prosody behind TLS", peers.ProsodyTLS},
+}
+
+// eachServer runs a test with every server, one that was started for it, and its name.
+func eachServer(t *testing.T, test func(t *testing.T, server *peers.XMPPServer, name string)) {
+	for _, s := range servers {
+		t.Run(s.name, func(t *testing.T) { test(t, s.start(t), s.name) })
+	}
 }
 
 // toAlice is a text to her, or a status where state is set.
@@ -37,8 +65,10 @@ func statusOf(r bridge.Request, state bridge.State, reason bridge.Reason, detail
 	}
 }
 
-func TestPeerBothWays(t *testing.T) {
-	server, h := peers.Prosody(t), newHub()
+func TestPeerBothWays(t *testing.T) { eachServer(t, bothWays) }
+
+func bothWays(t *testing.T, server *peers.XMPPServer, _ string) {
+	h := newHub()
 	alice := peers.XMPPClient(t, server, "alice/desk")
 	c := start(t, peerConfig(server, h))
 	eventually(t, "the connection", func() bool { return c.State().Connected })
@@ -80,8 +110,10 @@ func TestPeerBothWays(t *testing.T) {
 	}
 }
 
-func TestPeerStatuses(t *testing.T) {
-	server, h := peers.Prosody(t), newHub()
+func TestPeerStatuses(t *testing.T) { eachServer(t, statuses) }
+
+func statuses(t *testing.T, server *peers.XMPPServer, _ string) {
+	h := newHub()
 	alice := peers.XMPPClient(t, server, "alice/desk")
 	c := start(t, peerConfig(server, h))
 	eventually(t, "the connection", func() bool { return c.State().Connected })
@@ -118,8 +150,10 @@ func TestPeerStatuses(t *testing.T) {
 	})
 }
 
-func TestPeerRefusals(t *testing.T) {
-	server, h := peers.Prosody(t), newHub()
+func TestPeerRefusals(t *testing.T) { eachServer(t, refusals) }
+
+func refusals(t *testing.T, server *peers.XMPPServer, _ string) {
+	h := newHub()
 	alice := peers.XMPPClient(t, server, "alice/desk")
 	h.answer = func(r bridge.Request) error {
 		return &bridge.RefusalError{Reason: bridge.Reason(r.Text), Text: "Plain words."}
@@ -152,7 +186,7 @@ func TestPeerRefusals(t *testing.T) {
 		cfg := peerConfig(server, h)
 		cfg.Allow = []string{"*@elsewhere.example"}
 		other := peers.Prosody(t)
-		cfg.Server = other.Component
+		cfg.Server, cfg.TLS = other.Component, nil
 		c := start(t, cfg)
 		eventually(t, "the connection", func() bool { return c.State().Connected })
 		bob := peers.XMPPClient(t, other, "bob/desk")
@@ -162,8 +196,10 @@ func TestPeerRefusals(t *testing.T) {
 	})
 }
 
-func TestPeerRosterAndDiscovery(t *testing.T) {
-	server, h := peers.Prosody(t), newHub()
+func TestPeerRosterAndDiscovery(t *testing.T) { eachServer(t, rosterAndDiscovery) }
+
+func rosterAndDiscovery(t *testing.T, server *peers.XMPPServer, _ string) {
+	h := newHub()
 	alice := peers.XMPPClient(t, server, "alice/desk")
 	c := start(t, peerConfig(server, h))
 	eventually(t, "the connection", func() bool { return c.State().Connected })
@@ -198,8 +234,10 @@ func TestPeerRosterAndDiscovery(t *testing.T) {
 }
 
 // While the server is gone texts wait; then each arrives.
-func TestPeerServerRestarts(t *testing.T) {
-	server, h := peers.Prosody(t), newHub()
+func TestPeerServerRestarts(t *testing.T) { eachServer(t, serverRestarts) }
+
+func serverRestarts(t *testing.T, server *peers.XMPPServer, _ string) {
+	h := newHub()
 	c := start(t, peerConfig(server, h))
 	eventually(t, "the connection", func() bool { return c.State().Connected })
 	server.Kill()
@@ -209,9 +247,11 @@ func TestPeerServerRestarts(t *testing.T) {
 	}
 	first, second := deliver(t, c, toAlice("one", "while you were away")), deliver(t, c, toAlice("two", "and again"))
 	server.Start()
-	alice := peers.XMPPClient(t, server, "alice/desk")
+	// She comes online once the server has both: ejabberd keeps for her next login what comes
+	// in the moment between her login and her presence.
 	ended(t, first)
 	ended(t, second)
+	alice := peers.XMPPClient(t, server, "alice/desk")
 	// Offline messages are given out in any order here: the two were independent.
 	seen := map[string]bool{}
 	for len(seen) < 2 {
@@ -224,40 +264,55 @@ func TestPeerServerRestarts(t *testing.T) {
 }
 
 func TestPeerSaysWhyItRefuses(t *testing.T) {
-	server := peers.Prosody(t)
-	tests := []struct {
+	type refusal struct {
 		name   string
 		change func(*xmpp.Config)
 		want   string
-	}{
-		{"wrong secret", func(c *xmpp.Config) { c.Secret = "wrong" }, "refuses the secret of the component sms.localhost"},
-		{"unknown domain", func(c *xmpp.Config) { c.Domain = "text.localhost" }, "does not know the component text.localhost"},
-		{"second of its name", func(*xmpp.Config) {}, "has a connection of the component sms.localhost already"},
 	}
-	first := start(t, peerConfig(server, newHub()))
-	eventually(t, "the connection", func() bool { return first.State().Connected })
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var l logs
-			cfg := peerConfig(server, newHub())
-			cfg.Logger = zerolog.New(&l)
-			tt.change(&cfg)
-			c := start(t, cfg)
-			eventually(t, "the refusal", func() bool { return strings.Contains(l.String(), tt.want) })
-			if state := c.State(); state.Connected || !strings.Contains(state.LastError, tt.want) {
-				t.Errorf("state %+v", state)
-			}
-		})
+	wrongSecret := refusal{"wrong secret", func(c *xmpp.Config) { c.Secret = "wrong" }, "refuses the secret of the component sms.localhost"}
+	unknown := func(want string) refusal {
+		return refusal{"unknown domain", func(c *xmpp.Config) { c.Domain = "text.localhost" }, want}
 	}
-	if !first.State().Connected {
-		t.Error("the first component lost its connection")
+	tests := map[string][]refusal{
+		"Prosody": {
+			wrongSecret, unknown("does not know the component text.localhost"),
+			{"second of its name", func(*xmpp.Config) {}, "has a connection of the component sms.localhost already"},
+		},
+		"ejabberd": {wrongSecret, unknown("refuses the secret of the component text.localhost, or does not know it")},
+		"Prosody behind TLS": {
+			wrongSecret,
+			{"of an authority that nobody knows", func(c *xmpp.Config) { c.TLS.RootCAs = x509.NewCertPool() }, "is not trusted"},
+			{"of another name", func(c *xmpp.Config) { c.TLS.ServerName = "elsewhere.example" }, "is not trusted"},
+			{"plain text", func(c *xmpp.Config) { c.TLS = nil }, "no connection to the XMPP server"},
+		},
 	}
+	eachServer(t, func(t *testing.T, server *peers.XMPPServer, name string) {
+		first := start(t, peerConfig(server, newHub()))
+		eventually(t, "the connection", func() bool { return first.State().Connected })
+		for _, tt := range tests[name] {
+			t.Run(tt.name, func(t *testing.T) {
+				var l logs
+				cfg := peerConfig(server, newHub())
+				cfg.Logger = zerolog.New(&l)
+				tt.change(&cfg)
+				c := start(t, cfg)
+				eventually(t, "the refusal", func() bool { return strings.Contains(l.String(), tt.want) })
+				if state := c.State(); state.Connected || !strings.Contains(state.LastError, tt.want) {
+					t.Errorf("state %+v", state)
+				}
+			})
+		}
+		if !first.State().Connected {
+			t.Error("the first component lost its connection")
+		}
+	})
 }
 
 // A ping to ourselves goes through the server: it keeps a quiet connection alive and
 // proves, where somebody's domain is silent, that our server has everything.
-func TestPeerKeepsQuietConnection(t *testing.T) {
-	server := peers.Prosody(t)
+func TestPeerKeepsQuietConnection(t *testing.T) { eachServer(t, keepsQuietConnection) }
+
+func keepsQuietConnection(t *testing.T, server *peers.XMPPServer, _ string) {
 	cfg := peerConfig(server, newHub())
 	cfg.PingInterval = 100 * time.Millisecond
 	c := start(t, cfg)

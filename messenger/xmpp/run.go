@@ -116,11 +116,14 @@ func (c *Component) explain(err error) string {
 		if err == nil {
 			return fmt.Sprintf("the XMPP server %s closed the connection; trying again", c.cfg.Server)
 		}
+		if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted {
+			return fmt.Sprintf("the certificate of the XMPP server %s is not trusted; trying again (%v): set tls.ca_file to the authority that vouches for it, and tls.server_name to the name in it", c.cfg.Server, err)
+		}
 		return fmt.Sprintf("no connection to the XMPP server %s; trying again (%v): check that it runs and that this is its component port", c.cfg.Server, err)
 	}
 	switch said.Err {
 	case stream.NotAuthorized.Err:
-		return fmt.Sprintf("the XMPP server refuses the secret of the component %s: set secret to what the server has for it (component_secret in Prosody)", c.domain)
+		return fmt.Sprintf("the XMPP server refuses the secret of the component %s, or does not know it: set secret to what the server has for it (component_secret in Prosody, password in ejabberd)", c.domain)
 	case stream.Conflict.Err:
 		return fmt.Sprintf("the XMPP server has a connection of the component %s already: stop the other program that uses this domain, or give this one a domain of its own", c.domain)
 	case stream.HostUnknown.Err, stream.HostGone.Err:

@@ -98,7 +98,7 @@ func TestWrongSecretIsSaidLoudly(t *testing.T) {
 	cfg.Logger = zerolog.New(&l)
 	c := start(t, cfg)
 	eventually(t, "the refusal", func() bool { return c.State().LastError != "" })
-	const want = "refuses the secret of the component sms.corp.example: set secret"
+	const want = "refuses the secret of the component sms.corp.example, or does not know it: set secret"
 	if got := c.State(); got.Connected || !strings.Contains(got.LastError, want) {
 		t.Errorf("state %+v", got)
 	}
