@@ -87,9 +87,12 @@ func textEachOther(t *testing.T, xmpp *peers.XMPPServer) {
 		}
 	})
 	t.Run("the XMPP server restarts", func(t *testing.T) {
+		before := p.metric(t, "smsbridge_bridge_mo_delivered_total")
 		xmpp.Kill()
 		smsc.Post("/mo", map[string]any{"from": phoneMO, "to": number, "text": "while you were away"}, nil)
 		xmpp.Start()
+		// ejabberd keeps for the next login what comes between a login and its presence.
+		peers.Eventually(t, "the server to have the text", func() bool { return p.metric(t, "smsbridge_bridge_mo_delivered_total") > before })
 		back := peers.XMPPClient(t, xmpp, "alice/desk")
 		back.ExpectText(phoneJID, "while you were away")
 	})

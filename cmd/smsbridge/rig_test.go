@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -346,4 +347,25 @@ func texts(t *testing.T, s *smsc.Server, phone string) (all []string) {
 		}
 	}
 	return all
+}
+
+// metric is the value of a metric without labels.
+func (p *process) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	response, err := http.Get(p.ops + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		if text, is := strings.CutPrefix(lines.Text(), name+" "); is {
+			value, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return value
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }
