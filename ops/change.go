@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -48,7 +49,6 @@ func (s *Server) changeRoutes(mux *http.ServeMux) {
 		"POST /admin/v1/optouts":               s.addOptout,
 		"DELETE /admin/v1/optouts":             s.endOptout,
 	})
-	maps.Copy(routes, s.controlRoutes())
 	for pattern, handler := range routes {
 		mux.Handle(pattern, guard.Handler(handler))
 	}
@@ -86,7 +86,7 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, action, subject 
 		s.refuseChange(w, err)
 		return
 	}
-	s.cfg.Logger.Info().Str("action", action).Str("by", a.By).Bool("changed", changed).Msg("an operator changed something; smsbridge queue audit says what")
+	s.cfg.Logger.Info().Str("action", action).Str("by", a.By).Bool("changed", changed).Msg("an operator changed an address; smsbridge queue audit says which")
 	s.reply(w, http.StatusOK, Done{Action: action, Subject: subject, Changed: changed})
 }
 
@@ -113,12 +113,18 @@ const maxOperator = 64
 
 // operator is who asks, as they say, and from where.
 func operator(r *http.Request) string {
+	said := r.Header.Get(OperatorHeader)
+	if coded, found := strings.CutPrefix(said, "UTF-8''"); found { // as browsers can write any name (RFC 8187, 3.2)
+		if plain, err := url.PathUnescape(coded); err == nil {
+			said = plain
+		}
+	}
 	name := strings.Map(func(c rune) rune {
 		if !unicode.IsPrint(c) {
 			return -1
 		}
 		return c
-	}, r.Header.Get(OperatorHeader))
+	}, said)
 	if len(name) > maxOperator {
 		name = name[:maxOperator]
 	}

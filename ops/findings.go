@@ -6,6 +6,8 @@ import (
 	"time"
 )
 
+// This file serves what tells an operator at a glance how the daemon is.
+
 // Findings is the body of /admin/v1/findings.
 type Findings struct {
 	At time.Time `json:"at"`
@@ -20,6 +22,8 @@ func (s *Server) watchRoutes(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET /admin/v1/history", s.history)
 	mux.HandleFunc("GET /admin/v1/findings", s.findings)
+	mux.Handle("GET /{$}", s.page)
+	mux.Handle("GET /static/", s.page)
 }
 
 func (s *Server) findings(w http.ResponseWriter, r *http.Request) {

@@ -50,6 +50,7 @@ type Config struct {
 // Server is the operator's listener.
 type Server struct {
 	cfg      Config
+	page     page
 	listener net.Listener
 	http     *http.Server
 }
@@ -72,6 +73,10 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Addr == "" {
 		cfg.Addr = "127.0.0.1:9090"
 	}
+	page, err := newPage()
+	if err != nil {
+		return nil, err
+	}
 	var lc net.ListenConfig
 	listener, err := lc.Listen(context.Background(), "tcp", cfg.Addr)
 	if err != nil {
@@ -81,7 +86,7 @@ func New(cfg Config) (*Server, error) {
 		_ = listener.Close()
 		return nil, fmt.Errorf("ops: %s can be reached from other machines, in plain text: listen on 127.0.0.1, or set insecure", cfg.Addr)
 	}
-	s := &Server{cfg: cfg, listener: listener}
+	s := &Server{cfg: cfg, page: page, listener: listener}
 	s.http = &http.Server{
 		Handler: s.Handler(), ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 	}
@@ -151,8 +156,6 @@ func (s *Server) Handler() http.Handler {
 type Readiness struct {
 	Ready  bool          `json:"ready"`
 	Checks []CheckResult `json:"checks"`
-	// Held is what operators have paused; that is meant, and makes nothing unready.
-	Held []string `json:"held,omitempty"`
 }
 
 // CheckResult is how one [Check] went.
@@ -165,7 +168,7 @@ type CheckResult struct {
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
-	all := Readiness{Ready: true, Checks: []CheckResult{}, Held: s.heldWords()}
+	all := Readiness{Ready: true, Checks: []CheckResult{}}
 	for _, c := range s.cfg.Checks {
 		result := CheckResult{Name: c.Name, OK: true}
 		if err := c.Check(ctx); err != nil {

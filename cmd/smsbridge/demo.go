@@ -55,7 +55,7 @@ func (c *DemoCmd) Run(ctx context.Context, std *stdio) error {
 		fmt.Fprintf(std.out, "The simulated SMSC takes SMPP binds at %s, from anybody.\nIts phones are at http://%s/\nStop it with Ctrl-C.\n",
 			d.smsc.Addr(), d.listener.Addr())
 	} else {
-		fmt.Fprintf(std.out, "\nThe demo is at\n\n    %s\n\nOpen it in a browser. Its messages are kept in %s. Stop it with Ctrl-C.\n\n", d.url(), c.Data)
+		fmt.Fprintf(std.out, "\nThe demo is at\n\n    %s\n\nOpen it in a browser. Its messages are kept in %s. Stop it with Ctrl-C.\nOperators watch it at http://%s/ and with `smsbridge top --ops http://%[3]s`.\n\n", d.url(), c.Data, d.app.ops.Addr())
 	}
 	return d.run(ctx)
 }

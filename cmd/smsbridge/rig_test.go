@@ -310,21 +310,29 @@ func quietPort(t *testing.T) string {
 // startSMSC runs the simulator until the test ends.
 func startSMSC(t *testing.T, cfg smsc.Config) *smsc.Server {
 	t.Helper()
+	s, _ := stoppableSMSC(t, cfg)
+	return s
+}
+
+// stoppableSMSC is startSMSC that a test may stop before.
+func stoppableSMSC(t *testing.T, cfg smsc.Config) (_ *smsc.Server, stop func()) {
+	t.Helper()
 	cfg.Logger = zerolog.Nop()
 	s, err := smsc.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
+	stop = sync.OnceFunc(func() {
+		cancel()
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 	})
-	return s
+	t.Cleanup(stop)
+	return s, stop
 }
 
 // messages are what a phone of the simulator has, oldest first, as its HTTP API says.

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"smsbridge/addressing"
+	"smsbridge/smpp/smsc"
+)
+
+// findings is an expression: the page says this of what is wrong.
+func findings(kind, words string) string {
+	return fmt.Sprintf(`[...document.querySelectorAll("#findings li")].some((e) => e.dataset.key.startsWith(%q) && e.textContent.includes(%q))`, kind, words)
+}
+
+// TestOpsPageInChromium: the operators' page of a real daemon says what is wrong with its SMSC, and
+// that the daemon is gone.
+func TestOpsPageInChromium(t *testing.T) {
+	b := newBrowser(t)
+	all, hashes := people("ann")
+	s, stop := stoppableSMSC(t, smsc.Config{Addr: "127.0.0.1:0"})
+	p := startDaemon(t, testConfig(t.TempDir(), s.Addr(), hashes, ""))
+	ann := all[0]
+	ann.base = p.web
+	b.open(p.ops + "/")
+	b.sees(findings("well", "All is well: 1 of 1 link is bound, and nothing waits for a phone."))
+	b.sees(`document.querySelector("#links tr .pill").textContent === "bound"`)
+	b.sees(`document.querySelectorAll("#stages li").length === 4`)
+	b.sees(`document.querySelectorAll("#plots path").length >= 10 && document.querySelectorAll("#plots .tick").length > 9`)
+	if err := s.SwitchOn("throttled", smsc.Params{}); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := ann.send(t.Context(), "+33612345678", "Bonjour", ""); err != nil || m.Code != http.StatusAccepted {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	b.sees(findings("throttled main", "Main throttles us"))
+	b.sees(`document.querySelector("#links tr .pill").textContent === "throttled" && document.title.startsWith("(1)")`)
+	if err := s.SwitchOff("throttled"); err != nil {
+		t.Fatal(err)
+	}
+	if ended := ann.awaitFinal(t, 1); len(ended) != 1 {
+		t.Errorf("%v", ended)
+	}
+	// What nobody is known for is a dead letter; it is dropped with a name, and on record.
+	if _, err := s.Send(addressing.MustParseMSISDN("+33698765432"), "+33700000005", "to nobody"); err != nil {
+		t.Fatal(err)
+	}
+	b.sees(`document.querySelectorAll("#dead tr").length === 1 && document.querySelector("#dead tr").textContent.includes("unroutable")`)
+	b.sees(`([...document.querySelectorAll("#dead button")].find((e) => e.textContent === "Drop").click(), document.querySelector("#confirm").open)`)
+	b.sees(`(document.querySelector("#confirm-name").value = "Zoé Łuk", document.querySelector("#confirm-yes").click(), true)`)
+	b.sees(`!document.querySelector("#confirm").open && document.querySelectorAll("#dead tr").length === 0 && !document.querySelector("#dead-none").hidden`)
+	operatorAt{t, p.ops}.does("queue audit", "drop", "Zoé Łuk from", "unroutable")
+	stop()
+	b.sees(findings("link_down main", "Link main is down"))
+	if m, err := ann.send(t.Context(), "+33612345678", "Bonjour", ""); err != nil || m.Code != http.StatusAccepted {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	b.sees(findings("link_down main", "1 message waits"))
+	b.sees(`document.querySelector("#offline").hidden`)
+	p.kill()
+	b.sees(`document.querySelector("#offline").textContent.includes("does not answer since") && document.body.classList.contains("stale")`)
+}
