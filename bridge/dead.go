@@ -21,13 +21,13 @@ type Letters interface {
 	RemoveDead(ctx context.Context, id string, a Audit) error
 }
 
-// Audit is what an operator did, with a dead letter or with an address.
+// Audit is what an operator did, with a dead letter, an address, or what messages go over.
 type Audit struct {
 	V      int       `json:"v"`
 	At     time.Time `json:"at"`
 	By     string    `json:"by"`     // who, as the operator's tool says
 	Action string    `json:"action"` // one of the actions
-	// Subject is what an action on addresses was about, in full: web:ann +33612345678.
+	// Subject is what an action was about, in full: web:ann +33612345678, or link main.
 	Subject string `json:"subject,omitempty"`
 	// Failed is why an action that was begun was not done.
 	Failed string `json:"failed,omitempty"`
@@ -56,6 +56,10 @@ const (
 	ActionReuse       = "handle_reuse"   // a new person has the name
 	ActionBlock       = "handle_block"
 	ActionUnblock     = "handle_unblock"
+
+	ActionPause  = "pause" // a link, a route or a stage
+	ActionResume = "resume"
+	ActionRebind = "rebind" // a link
 )
 
 // ErrNothingToRequeue says that the message of the letter is on its way.

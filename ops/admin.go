@@ -3,6 +3,8 @@ package ops
 import (
 	"net/http"
 	"time"
+
+	"smsbridge/bridge"
 )
 
 // QueueRow is one stage in the body of /admin/v1/queue.
@@ -13,6 +15,7 @@ type QueueRow struct {
 	MaxBytes uint64 `json:"max_bytes"` // 0: no limit
 	// OldestAgeSeconds is how long the oldest message has waited; 0 where nothing waits.
 	OldestAgeSeconds float64 `json:"oldest_age_seconds"`
+	Held
 }
 
 // Queue is the body of /admin/v1/queue.
@@ -36,12 +39,12 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusServiceUnavailable, "the queue cannot be read, see /readyz: "+err.Error())
 		return
 	}
-	now := time.Now()
+	now, holds := time.Now(), s.holds()
 	all := Queue{Stages: make([]QueueRow, len(depths))}
 	for i, d := range depths {
 		all.Stages[i] = QueueRow{
 			Stage: d.Stage, Messages: d.Messages, Bytes: d.Bytes, MaxBytes: d.MaxBytes,
-			OldestAgeSeconds: d.oldestAge(now).Seconds(),
+			OldestAgeSeconds: d.oldestAge(now).Seconds(), Held: held(holds, bridge.HoldStage, d.Stage),
 		}
 	}
 	if s.cfg.Instances != nil {

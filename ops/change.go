@@ -49,6 +49,7 @@ func (s *Server) changeRoutes(mux *http.ServeMux) {
 		"POST /admin/v1/optouts":               s.addOptout,
 		"DELETE /admin/v1/optouts":             s.endOptout,
 	})
+	maps.Copy(routes, s.controlRoutes())
 	for pattern, handler := range routes {
 		mux.Handle(pattern, guard.Handler(handler))
 	}
@@ -86,7 +87,7 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, action, subject 
 		s.refuseChange(w, err)
 		return
 	}
-	s.cfg.Logger.Info().Str("action", action).Str("by", a.By).Bool("changed", changed).Msg("an operator changed an address; smsbridge queue audit says which")
+	s.cfg.Logger.Info().Str("action", action).Str("by", a.By).Bool("changed", changed).Msg("an operator changed something; smsbridge queue audit says what")
 	s.reply(w, http.StatusOK, Done{Action: action, Subject: subject, Changed: changed})
 }
 

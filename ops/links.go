@@ -13,6 +13,11 @@ type Control struct {
 	Links      func() []LinkState
 	LinkCounts func() []LinkCounts
 	Routes     func() []RouteState
+	// Holds and Rebind change them; both or none. Default: nothing can be changed.
+	Holds Holds
+	// Rebind has a link unbind in good order and bind anew, and waits for nothing; false where there
+	// is no such link.
+	Rebind func(link string) bool
 }
 
 // RouteState is how one route is.
@@ -40,7 +45,7 @@ type LinkRow struct {
 	Submits   map[bridge.Outcome]uint64 `json:"submits"`              // messages since the start of the daemon, by how their submit ended
 	Segments  uint64                    `json:"segments"`             // that the SMSC took
 	MORefused uint64                    `json:"mo_refused"`           // short messages that could not be stored
-	Held      bool                      `json:"held"`                 // an operator has paused it
+	Held
 }
 
 // RouteRow is one route in the body of /admin/v1/links.
@@ -49,7 +54,7 @@ type RouteRow struct {
 	Links    []string  `json:"links"`   // that may carry its messages, in order
 	Waiting  int       `json:"waiting"` // messages in the queue, those being submitted included
 	OldestAt time.Time `json:"oldest_at,omitzero"`
-	Held     bool      `json:"held"` // an operator has paused it
+	Held
 }
 
 // LinkList is the body of /admin/v1/links.
@@ -68,11 +73,12 @@ func (s *Server) linkRoutes(mux *http.ServeMux) {
 func (s *Server) listLinks(w http.ResponseWriter, _ *http.Request) {
 	c := s.cfg.Control
 	list := LinkList{Links: []LinkRow{}, Routes: []RouteRow{}}
-	counts := c.LinkCounts()
+	counts, holds := c.LinkCounts(), s.holds()
 	for _, l := range c.Links() {
 		row := LinkRow{
 			Name: l.Name, Account: l.Account, Bind: l.Bind, Status: l.Status, Since: l.Since, RetryAt: l.RetryAt,
 			Window: l.Window, InUse: l.InUse, Rate: l.Rate, Binds: l.Binds, LastError: l.LastError,
+			Held: held(holds, bridge.HoldLink, l.Name),
 		}
 		if i := slices.IndexFunc(counts, func(n LinkCounts) bool { return n.Name == l.Name }); i >= 0 {
 			row.Submits, row.Segments, row.MORefused = counts[i].Submits, counts[i].Segments, counts[i].MORefused
@@ -80,7 +86,9 @@ func (s *Server) listLinks(w http.ResponseWriter, _ *http.Request) {
 		list.Links = append(list.Links, row)
 	}
 	for _, r := range c.Routes() {
-		list.Routes = append(list.Routes, RouteRow{Name: r.Name, Links: r.Links, Waiting: r.Waiting, OldestAt: r.OldestAt})
+		list.Routes = append(list.Routes, RouteRow{
+			Name: r.Name, Links: r.Links, Waiting: r.Waiting, OldestAt: r.OldestAt, Held: held(holds, bridge.HoldRoute, r.Name),
+		})
 	}
 	s.reply(w, http.StatusOK, list)
 }

@@ -77,6 +77,7 @@ var (
 
 	linkBound  = gauge("smpp_link_bound", "Whether a link is bound: 1 or 0.", "link", "account")
 	linkState  = gauge("smpp_link_state", "Whether a link is in a state: 1 or 0. Paused is bound and throttled; quarantined is down for long, since the SMSC drops each bind at once.", "link", "account", "state")
+	linkHeld   = gauge("smpp_link_held", "Whether an operator has paused a link: 1 or 0.", "link", "account")
 	linkWindow = gauge("smpp_window_requests", "Requests that may be under way on a link.", "link", "account")
 	linkInUse  = gauge("smpp_in_flight_requests", "Requests that are under way on a link.", "link", "account")
 	linkBinds  = counter("smpp_binds_total", "Times that a link was bound.", "link", "account")
@@ -109,7 +110,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 		queueUp, queueMessages, queueBytes, queueLimit, queueOldest,
 		stagePublished, stageAcked, stageRetried, stagePanics, stageDead,
 		leaseInstances, leaseHeld, leaseChanges,
-		linkBound, linkState, linkWindow, linkInUse, linkBinds,
+		linkBound, linkState, linkHeld, linkWindow, linkInUse, linkBinds,
 		linkSubmits, linkSegments, linkRefused, linkFaults,
 		messengerConnected, messengerBounced, messengerPanics,
 		hubAccepted, hubRefused, hubSubmits, hubEnded, hubStored, hubDelivered, hubRepeated, hubReceipts, hubPanics, hubDead,
@@ -197,6 +198,7 @@ func collectLinks(links []LinkState, emit emitter) {
 		for _, state := range LinkStatuses() {
 			emit(linkState, flag(l.Status == state), l.Name, l.Account, state)
 		}
+		emit(linkHeld, flag(l.Held), l.Name, l.Account)
 		emit(linkWindow, float64(l.Window), l.Name, l.Account)
 		emit(linkInUse, float64(l.InUse), l.Name, l.Account)
 		emit(linkBinds, float64(l.Binds), l.Name, l.Account)

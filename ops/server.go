@@ -156,6 +156,8 @@ func (s *Server) Handler() http.Handler {
 type Readiness struct {
 	Ready  bool          `json:"ready"`
 	Checks []CheckResult `json:"checks"`
+	// Held is what operators have paused; that is meant, and makes nothing unready.
+	Held []string `json:"held,omitempty"`
 }
 
 // CheckResult is how one [Check] went.
@@ -168,7 +170,7 @@ type CheckResult struct {
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
-	all := Readiness{Ready: true, Checks: []CheckResult{}}
+	all := Readiness{Ready: true, Checks: []CheckResult{}, Held: s.heldWords()}
 	for _, c := range s.cfg.Checks {
 		result := CheckResult{Name: c.Name, OK: true}
 		if err := c.Check(ctx); err != nil {

@@ -43,6 +43,8 @@ func LinkStatuses() []string {
 // LinkState is how one link to an SMSC is.
 type LinkState struct {
 	Name, Account string
+	Pool          string // the entry of the file that it is of
+	Held          bool   // an operator keeps new messages from it
 	Bind          string // transceiver, transmitter or receiver
 	Status        string // one of the Link constants
 	Since         time.Time

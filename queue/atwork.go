@@ -30,6 +30,8 @@ func (s *Store) RouteDepths() []RouteDepth {
 // laneAtWork is a lane that runs, whatever its stage.
 type laneAtWork interface {
 	depths(byRoute map[string]RouteDepth)
+	goOn()
+	idle(now time.Time) (stage string, since time.Duration)
 }
 
 // atWork knows the lanes that run in this process.

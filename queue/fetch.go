@@ -130,6 +130,7 @@ func (l *lane[M]) receive(ctx context.Context, sub *nats.Subscription, delivered
 		if err != nil {
 			return n, fmt.Errorf("queue: no sign of life of the consumer: %w", err)
 		}
+		l.pulse.beat()
 		if status := msg.Header.Get("Status"); len(msg.Data) == 0 && status != "" {
 			switch status {
 			case "100": // a sign of life

@@ -44,9 +44,11 @@ type lane[M any] struct {
 	turns   sync.WaitGroup
 	// takeover: another instance may have worked on this lane. Only fetch uses it.
 	takeover bool
+	ctx      context.Context // of run; set before the lane is known to others
 
 	finished []*held[M]    // to be acknowledged
 	acked    []uint64      // the last that were, still in held
+	pulse    pulse         // has no need of the lock
 	lastAck  string        // where the last acknowledgement went; settle's own
 	wake     chan struct{} // something is finished
 }
@@ -97,6 +99,8 @@ func (l *lane[M]) prefix() string { return strings.ToLower(l.stage.name) + "." +
 // run works until ctx ends and every handler has returned.
 func (l *lane[M]) run(ctx context.Context) {
 	done := make(chan struct{})
+	l.ctx = ctx
+	l.pulse.beat()
 	defer l.s.atWork.add(l)()
 	var settling sync.WaitGroup
 	settling.Go(func() { l.settle(done) })
@@ -202,7 +206,7 @@ func (ln *line[M]) wait() { ln.crew.ready = append(ln.crew.ready, ln) }
 
 // dispatch starts turns of a crew while there is credit. The lock is held.
 func (l *lane[M]) dispatch(ctx context.Context, c *crew[M]) {
-	for !l.stopped && ctx.Err() == nil && c.running < l.s.cfg.Credit && len(c.ready) > 0 {
+	for !l.stopped && ctx.Err() == nil && !l.s.holds(l.stage.name) && c.running < l.s.cfg.Credit && len(c.ready) > 0 {
 		ln := c.ready[0]
 		c.ready[0] = nil
 		c.ready = c.ready[1:]

@@ -59,6 +59,8 @@ type Store struct {
 	counters map[string]*counters // by stage; not changed after Open
 	waiting  waiting
 	atWork   atWork
+	held     atomic.Pointer[[]string] // stages that an operator holds
+	probes   probes
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc

@@ -17,6 +17,7 @@ type Link struct {
 	counters Counters
 	tally    tally
 	rebind   chan struct{} // asks Run to bind again
+	anew     chan struct{} // so does an operator, at once
 
 	// Of the Links that it belongs to; set before Run.
 	queue     *queue
@@ -46,7 +47,7 @@ func NewLink(cfg LinkConfig) (*Link, error) {
 		return nil, err
 	}
 	cfg.Logger = cfg.Logger.With().Str("link", cfg.Name).Str("smsc", cfg.Addr).Logger()
-	l := &Link{cfg: cfg, status: LinkDown, since: time.Now(), changed: make(chan struct{}), rebind: make(chan struct{}, 1)}
+	l := &Link{cfg: cfg, status: LinkDown, since: time.Now(), changed: make(chan struct{}), rebind: make(chan struct{}, 1), anew: make(chan struct{}, 1)}
 	q := new(queue)
 	l.join(q, newAccount(q.dispatch, l))
 	return l, nil
@@ -71,16 +72,17 @@ func (l *Link) Account() string { return l.cfg.Account }
 // unbinds, closes and returns nil. It must be called once.
 func (l *Link) Run(ctx context.Context) error {
 	defer l.hangUp()
-	again := retry{min: l.cfg.BackoffMin, max: l.cfg.BackoffMax}
-	if l.cfg.Outbind != nil {
-		again.max = again.min // the SMSC says when; what the next caller is has nothing to do with the last
-	}
+	again := l.newRetry()
 	for {
 		carried := l.tally.carried()
 		bound, err := l.connect(ctx)
 		if ctx.Err() != nil {
 			l.setDown(LinkDown, nil, 0)
 			return nil
+		}
+		if errors.Is(err, errRebind) {
+			again = l.newRetry()
+			continue
 		}
 		wait, quarantine := again.after(ending{bound: bound, useful: l.tally.carried() > carried, credentials: isCredentials(err)})
 		wait = jittered(wait)
@@ -90,11 +92,35 @@ func (l *Link) Run(ctx context.Context) error {
 		}
 		l.logEnd(err, status, again.short)
 		l.setDown(status, err, wait)
-		if !sleep(ctx, wait) {
+		if l.rest(ctx, wait) {
+			again = l.newRetry()
+		}
+		if ctx.Err() != nil {
 			l.setDown(LinkDown, nil, 0)
 			return nil
 		}
 	}
+}
+
+func (l *Link) newRetry() retry {
+	again := retry{min: l.cfg.BackoffMin, max: l.cfg.BackoffMax}
+	if l.cfg.Outbind != nil {
+		again.max = again.min // the SMSC says when; what the next caller is has nothing to do with the last
+	}
+	return again
+}
+
+// rest waits for d, until ctx ends, or until an operator has the link bind now, which it tells.
+func (l *Link) rest(ctx context.Context, d time.Duration) (asked bool) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-l.anew:
+		return true
+	}
+	return false
 }
 
 // connect is one connection from dial to end. It says how long it was bound.
@@ -129,9 +155,11 @@ func (l *Link) connect(ctx context.Context) (bound time.Duration, err error) {
 		return 0, err
 	}
 	in.setBound()
-	select {
-	case <-l.rebind: // it meant the connection before
-	default:
+	for _, asked := range []chan struct{}{l.rebind, l.anew} {
+		select {
+		case <-asked: // it meant the connection before
+		default:
+		}
 	}
 	l.setBound(s)
 	began := time.Now()
@@ -142,6 +170,11 @@ func (l *Link) connect(ctx context.Context) (bound time.Duration, err error) {
 		l.dropSession()
 		l.drain(ctx, s)
 		err = errors.Join(errNotBoundThere, <-ended)
+	case <-l.anew:
+		l.cfg.Logger.Info().Msg("an operator has the link bind anew")
+		l.dropSession()
+		l.drain(ctx, s)
+		err = errors.Join(errRebind, <-ended)
 	case <-ctx.Done():
 		l.dropSession()
 		l.drain(ctx, s)
@@ -209,16 +242,4 @@ func isCredentials(err error) bool {
 func jittered(d time.Duration) time.Duration {
 	half := d / 2
 	return half + rand.N(half+1)
-}
-
-// sleep waits for d and returns false where ctx ends before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

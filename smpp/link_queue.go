@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,6 +13,8 @@ import (
 // one line, so that a change of a link costs a look at the head of each line, however
 // many wait. All methods may be called concurrently.
 type queue struct {
+	held atomic.Pointer[Held] // nil: nothing
+
 	mu      sync.Mutex
 	lines   []*line
 	waiting int

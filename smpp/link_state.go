@@ -42,6 +42,7 @@ type LinkState struct {
 	WindowUsed int    `json:"window_used"` // submits without an answer
 	Window     int    `json:"window"`
 	Binds      uint64 `json:"binds"` // how often it has bound
+	Held       bool   `json:"held"`  // see [Held]
 	// Rate is to how many segments a second its account is held now: the operator's
 	// limit, or less for a while after throttling; 0 means no limit.
 	Rate float64 `json:"rate,omitempty"`
@@ -56,7 +57,7 @@ func (l *Link) State() LinkState {
 	st := LinkState{
 		Name: l.cfg.Name, Account: l.cfg.Account, Pool: l.cfg.Pool, Bind: l.cfg.Bind,
 		Status: l.status, Since: l.since, Window: l.cfg.Window, Binds: l.binds, Rate: limit,
-		RetryAt: l.retryAt, Listening: l.listening,
+		RetryAt: l.retryAt, Listening: l.listening, Held: l.isHeld(),
 	}
 	if l.lastErr != nil {
 		st.LastError = l.lastErr.Error()
@@ -122,11 +123,11 @@ func (l *Link) changedWindow() { l.queue.dispatch() }
 func (l *Link) canTransmit() bool { return l.cfg.Bind != Receiver }
 
 // room is how many more submits the window has room for; bound tells whether the link can
-// submit at all.
+// submit at all, and may.
 func (l *Link) room() (free int, bound bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.canTransmit() || l.session == nil {
+	if !l.canTransmit() || l.session == nil || l.isHeld() {
 		return 0, false
 	}
 	return l.cfg.Window - l.session.InFlight(), true

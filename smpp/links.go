@@ -83,7 +83,7 @@ func NewLinks(cfg LinksConfig) (*Links, error) {
 	}
 	nameRoutes(ls.routes)
 	for _, r := range ls.routes {
-		r.line = ls.queue.addLine(r.targets[0].links[0], r.take)
+		r.line = ls.queue.addLine(r.targets[0].links[0], ls.takeUnlessHeld(r))
 	}
 	return ls, nil
 }
@@ -257,7 +257,12 @@ func (ls *Links) pinnedLine(p pin) (*line, bool) {
 	defer ls.mu.Unlock()
 	l, known := ls.pinned[p]
 	if !known {
-		l = ls.queue.addLine(t.links[0], func(now time.Time) (grant, bool) { return t.take(now, p.link) })
+		l = ls.queue.addLine(t.links[0], func(now time.Time) (grant, bool) {
+			if ls.queue.holdsAll() {
+				return grant{}, false
+			}
+			return t.take(now, p.link)
+		})
 		ls.pinned[p] = l
 	}
 	return l, true

@@ -12,13 +12,14 @@ type RouteState struct {
 	// their links change: +33, all, operator:20801, or +33,web for those of one messenger.
 	Name  string   `json:"name"`
 	Links []string `json:"links"` // that may carry its messages, in order, each once
+	Held  bool     `json:"held"`  // see [Held]
 }
 
 // Routes gives the routes, in their order.
 func (ls *Links) Routes() []RouteState {
 	all := make([]RouteState, len(ls.routes))
 	for i, r := range ls.routes {
-		all[i] = RouteState{Name: r.name, Links: r.linkNames()}
+		all[i] = RouteState{Name: r.name, Links: r.linkNames(), Held: ls.queue.holdsRoute(r.name)}
 	}
 	return all
 }

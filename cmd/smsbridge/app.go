@@ -31,6 +31,7 @@ type app struct {
 	ops   *ops.Server
 	// history is what the operators' page plots.
 	history *ops.History
+	holds   *bridge.Holds
 	// webListener is open from the start, so that the address is known; nil where
 	// somebody else serves the web messenger's handler.
 	webListener net.Listener
@@ -82,6 +83,9 @@ func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger)
 		return nil, err
 	}
 	if a.links, err = a.newLinks(); err != nil {
+		return nil, err
+	}
+	if err = a.openHolds(ctx); err != nil {
 		return nil, err
 	}
 	if err = a.store.AnswerFell(a.links.Fell); err != nil {
@@ -148,7 +152,8 @@ func (a *app) openOps(book *addressing.Book) (err error) {
 		Control: a.control(), History: a.history,
 		Registry: ops.NewRegistry(version(), sources),
 		Checks: []ops.Check{
-			{Name: "queue", Check: a.store.Healthy}, ops.LinksReady(a.linkStates), ops.MessengersReady(a.messengerStates),
+			{Name: "queue", Check: a.store.Writable}, {Name: "workers", Check: func(context.Context) error { return a.store.Working() }},
+			ops.LinksReady(a.linkStates), ops.MessengersReady(a.messengerStates),
 		},
 		Logger: room(a.log, "ops"),
 	})
@@ -168,6 +173,7 @@ func (a *app) run(ctx context.Context) error {
 
 	watch.run("ops", a.ops.Run)
 	watch.run("history", a.history.Run)
+	watch.run("watchdog", a.watchdog)
 	a.runHub(links, workers)
 	if a.webListener != nil {
 		intake.run("web", a.web.Run)
@@ -177,7 +183,10 @@ func (a *app) run(ctx context.Context) error {
 	}
 	a.log.Info().Str("version", version()).Int("links", len(a.cfg.SMSCs)).Str("data_dir", a.cfg.DataDir).Msg("smsbridge is running")
 
+	tellReady(a.log, "Serving.")
+
 	<-ctx.Done()
+	tellStopping(a.log, a.cfg.DrainTimeout)
 	a.log.Info().Dur("within", a.cfg.DrainTimeout).Msg("stopping: nothing new is taken")
 	began := time.Now()
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.DrainTimeout)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,7 +15,10 @@ import (
 
 // LinkCmd is `smsbridge link`.
 type LinkCmd struct {
-	Ls LinkLsCmd `cmd:"" help:"The links to SMSCs and the routes over them: their state, and what waits."`
+	Ls     LinkLsCmd     `cmd:"" help:"The links to SMSCs and the routes over them: their state, and what waits."`
+	Pause  LinkPauseCmd  `cmd:"" help:"Submit nothing new over a link, until resume; it stays bound and takes what phones write."`
+	Resume LinkResumeCmd `cmd:"" help:"Undo that."`
+	Rebind LinkRebindCmd `cmd:"" help:"Unbind, once what is in flight is answered, and bind anew now; ends a quarantine."`
 }
 
 // LinkLsCmd is `smsbridge link ls`.
@@ -42,22 +47,77 @@ func (c *LinkLsCmd) Run(ctx context.Context, std *stdio) error {
 		if !r.OldestAt.IsZero() {
 			oldest = time.Since(r.OldestAt).Round(time.Second).String()
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", r.Name, strings.Join(r.Links, " "), r.Waiting, oldest, "")
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", r.Name, strings.Join(r.Links, " "), r.Waiting, oldest, heldNote(r.Held))
 	}
 	return w.Flush()
 }
 
 // linkNote says what an operator should know of a link besides.
 func linkNote(l ops.LinkRow) string {
+	var notes []string
+	if l.Held.Held {
+		notes = append(notes, heldNote(l.Held))
+	}
 	switch l.Status {
-	case ops.LinkBound, ops.LinkPaused:
-		return ""
+	case ops.LinkBound:
+	case ops.LinkPaused:
+		notes = append(notes, "the SMSC throttles us")
 	case ops.LinkConnecting:
-		return l.LastError
+		if l.LastError != "" {
+			notes = append(notes, l.LastError)
+		}
+	default:
+		notes = append(notes, cmp.Or(l.LastError, "stopped"))
+		if !l.RetryAt.IsZero() {
+			notes = append(notes, "tried again at "+l.RetryAt.Local().Format(time.TimeOnly))
+		}
 	}
-	note := cmp.Or(l.LastError, "stopped")
-	if !l.RetryAt.IsZero() {
-		note += ", tried again at " + l.RetryAt.Local().Format(time.TimeOnly)
+	return strings.Join(notes, "; ")
+}
+
+// heldNote says who has paused something.
+func heldNote(h ops.Held) string {
+	if !h.Held {
+		return ""
 	}
-	return note
+	return fmt.Sprintf("paused by %s since %s", h.HeldBy, h.HeldSince.Local().Format(time.DateTime))
+}
+
+type linkName struct {
+	Name string `arg:"" help:"A link, or an account, which means all its links."`
+}
+
+// LinkPauseCmd is `smsbridge link pause`.
+type LinkPauseCmd struct {
+	opsClient
+	linkName
+}
+
+// LinkResumeCmd is `smsbridge link resume`.
+type LinkResumeCmd struct {
+	opsClient
+	linkName
+}
+
+// LinkRebindCmd is `smsbridge link rebind`.
+type LinkRebindCmd struct {
+	opsClient
+	linkName
+}
+
+// Run pauses the link.
+func (c *LinkPauseCmd) Run(ctx context.Context, std *stdio) error {
+	return c.change(ctx, std, http.MethodPost, "/admin/v1/links/"+url.PathEscape(c.Name)+"/pause", nil,
+		"is paused: it stays bound, takes what phones write, and submits nothing new until you resume it", "was paused before")
+}
+
+// Run resumes the link.
+func (c *LinkResumeCmd) Run(ctx context.Context, std *stdio) error {
+	return c.change(ctx, std, http.MethodPost, "/admin/v1/links/"+url.PathEscape(c.Name)+"/resume", nil, "is resumed", "was not paused")
+}
+
+// Run has the link bind anew.
+func (c *LinkRebindCmd) Run(ctx context.Context, std *stdio) error {
+	return c.change(ctx, std, http.MethodPost, "/admin/v1/links/"+url.PathEscape(c.Name)+"/rebind", nil,
+		"binds anew: smsbridge link ls shows how that goes", "")
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"smsbridge/addressing"
 	"smsbridge/ops"
 	"smsbridge/smpp/smsc"
 )
@@ -52,6 +53,88 @@ func twoSMSCs(dir, main, other string, hashes map[string]string) string {
   - {prefix: "+44", links: [other]}
 `)
 	return strings.Replace(config, "web:\n", fmt.Sprintf("  - {name: other, address: %q, system_id: bridge, password: secret, window: 20}\nweb:\n", other), 1)
+}
+
+// TestPause: an operator pauses a link, a route and a stage: nothing is lost, what can go another
+// way does, and a crash resumes nothing.
+func TestPause(t *testing.T) {
+	all, hashes := people("ann")
+	ann := all[0]
+	main := startSMSC(t, smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond})
+	other := startSMSC(t, smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond})
+	config := twoSMSCs(t.TempDir(), main.Addr(), other.Addr(), hashes)
+	config = strings.Replace(config, "links: [main]", "links: [main, other]", 1)
+	var o operatorAt
+	start := func() (p *process) {
+		p = startDaemon(t, config)
+		o, ann.base = operatorAt{t, p.ops}, p.web
+		return p
+	}
+	const french, british = "+33612345678", "+447700900123"
+	send := func(to, text string) {
+		t.Helper()
+		if m, err := ann.send(t.Context(), to, text, ""); err != nil || m.Code != http.StatusAccepted {
+			t.Fatalf("%s: %+v, %v", to, m, err)
+		}
+	}
+	arrives := func(s *smsc.Server, phone string, want ...string) {
+		t.Helper()
+		patiently(t, fmt.Sprint(want, " on ", phone), func() bool { return slices.Equal(texts(t, s, phone), want) })
+	}
+	p := start()
+	o.link("main", "is bound", isBound)
+	o.link("other", "is bound", isBound)
+	send(french, "one")
+	arrives(main, french, "one")
+
+	o.does("link pause main", "link main is paused", "stays bound")
+	o.does("link pause main", "was paused before")
+	o.mayNot("link pause nobody", "there is no link or account of that name")
+	send(french, "two")
+	arrives(other, french, "two")
+	if _, err := main.Send(addressing.MustParseMSISDN(french), messages(t, main, french)[0].From, "une réponse"); err != nil {
+		t.Fatal(err)
+	}
+	if !ann.wrote(t, "une réponse") {
+		t.Error("what a phone wrote over a link that is paused did not come")
+	}
+
+	p.kill()
+	p = start()
+	o.link("main", "is bound and paused", func(l ops.LinkRow) bool { return isBound(l) && l.Held.Held && l.HeldBy != "" })
+	o.does("link ls", "paused by")
+	o.does("queue pause route +44", "route +44 is paused")
+	o.does("queue pause mo", "stage mo is paused")
+	send(british, "three")
+	o.route("+44", "waits", func(r ops.RouteRow) bool { return r.Waiting == 1 && r.Held.Held })
+	if _, err := main.Send(addressing.MustParseMSISDN(french), messages(t, main, french)[0].From, "une autre"); err != nil {
+		t.Fatal(err)
+	}
+	o.does("queue pause mt", "stage mt is paused")
+	o.does("queue resume route +44", "route +44 is resumed")
+	o.does("queue ls", "mt is paused by", "mo is paused by")
+	send(french, "four")
+	o.route("+33", "waits", func(r ops.RouteRow) bool { return r.Waiting == 1 })
+	if got := texts(t, other, british); len(got) != 0 {
+		t.Errorf("%q came while its stage was paused", got)
+	}
+	o.does("queue resume mt", "is resumed")
+	o.does("queue resume mo", "is resumed")
+	arrives(other, british, "three")
+	arrives(other, french, "two", "four")
+	if !ann.wrote(t, "une autre") {
+		t.Error("what came while mo was paused did not come after")
+	}
+	ann.awaitFinal(t, 4)
+
+	o.does("link resume main", "link main is resumed")
+	o.does("link rebind main", "link main binds anew")
+	o.link("main", "has bound anew", func(l ops.LinkRow) bool { return isBound(l) && l.Binds == 2 && !l.Held.Held })
+	send(french, "five")
+	arrives(main, french, "one", "five")
+	o.does("queue audit", "pause", "link main", "route +44", "stage mt", "resume", "rebind")
+	o.mayNot("queue pause route", "name the route")
+	o.mayNot("queue pause mt +44", "only a route has a name")
 }
 
 // TestLinkLs: a daemon tells how its links are, and what waits for each route since when.

@@ -14,6 +14,8 @@ import (
 type QueueCmd struct {
 	Ls      QueueLsCmd      `cmd:"" help:"How much waits in each stage, and for how long; ls dead lists the dead letters."`
 	Show    QueueShowCmd    `cmd:"" help:"Show one dead letter."`
+	Pause   QueuePauseCmd   `cmd:"" help:"Stop a stage or a route: what comes is queued, and nothing leaves until resume."`
+	Resume  QueueResumeCmd  `cmd:"" help:"Undo that."`
 	Requeue QueueRequeueCmd `cmd:"" help:"Try the messages of dead letters again, each as a new message; their senders are told."`
 	Drop    QueueDropCmd    `cmd:"" help:"Give the messages of dead letters up for good."`
 	Audit   QueueAuditCmd   `cmd:"" help:"What operators did, with dead letters and with addresses."`
@@ -59,7 +61,15 @@ func (c *QueueLsCmd) Run(ctx context.Context, std *stdio) error {
 			fmt.Fprintf(w, "%s\t%s\t%s\n", name, i.Since.Local().Format(time.DateTime), strings.Join(i.Holds, " "))
 		}
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, s := range queue.Stages {
+		if s.Held.Held {
+			fmt.Fprintf(std.out, "%s is %s\n", s.Stage, heldNote(s.Held))
+		}
+	}
+	return nil
 }
 
 // sizeOf writes a size for people.
