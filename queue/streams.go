@@ -44,7 +44,7 @@ const (
 func (s *Store) layOut(ctx context.Context) error {
 	for attempt := 0; ; attempt++ {
 		err := s.tryLayOut(ctx)
-		if err == nil || s.server != nil || !passing(err) {
+		if err == nil || s.server != nil || !passing(err) && !noPlace(err) {
 			return err
 		}
 		s.log.Warn().Err(err).Msg("queue: JetStream is not ready; trying again")
@@ -52,6 +52,16 @@ func (s *Store) layOut(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// codeNoPeers: the cluster knows of fewer servers than a stream is to have replicas.
+const codeNoPeers jetstream.ErrorCode = 10005
+
+// noPlace tells that error. A cluster that has just come up gives it until it knows all its
+// servers; one that is too small for good gives it for ever, and the log says so meanwhile.
+func noPlace(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == codeNoPeers
 }
 
 // passing tells an error of a server that is not ready from a refusal.
