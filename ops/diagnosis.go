@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"smsbridge/bridge"
 )
 
 // This file says in words what is wrong, from the states and counters that there are. It looks
@@ -22,7 +24,7 @@ const (
 type Finding struct {
 	Severity string `json:"severity"` // one of the Severity constants
 	// Kind is of a closed set: queue_down, queue_full, link_down, link_partly_down, throttled, refusing,
-	// no_answers, no_receipts, rejecting, messenger_away, waiting, dead_letters or defect.
+	// no_answers, no_receipts, rejecting, messenger_away, held, waiting, dead_letters or defect.
 	Kind    string    `json:"kind"`
 	Subject string    `json:"subject,omitempty"` // the account, stage or network; may be empty
 	Since   time.Time `json:"since,omitzero"`
@@ -53,6 +55,7 @@ type condition struct {
 	unbound    map[string]time.Time // since when links are not bound, by name
 	routes     []RouteState
 	messengers []MessengerState
+	holds      []bridge.Hold
 	several    bool // other instances work at the queue: their receipts are not counted here
 }
 
@@ -64,6 +67,7 @@ func diagnose(c condition) []Finding {
 		all = append(all, c.accountTrouble(account)...)
 	}
 	all = append(all, c.messengerTrouble()...)
+	all = append(all, c.held()...)
 	all = append(all, c.waiting(all)...)
 	all = append(all, c.deadLetters()...)
 	all = append(all, c.defects()...)
@@ -230,6 +234,44 @@ func (c condition) messengerTrouble() (all []Finding) {
 	return all
 }
 
+// held reminds of what operators have paused: it is meant, until it was forgotten.
+func (c condition) held() (all []Finding) {
+	for _, h := range c.holds {
+		f := Finding{Severity: SeverityNotice, Kind: "held", Subject: string(h.Kind) + " " + h.Name, Since: h.At}
+		f.Text = fmt.Sprintf("%s %s is paused for %s by %s.", sentence(string(h.Kind)), h.Name, words(since(c.now, h.At)), cmp.Or(h.By, "an operator"))
+		f.Advice = "Resume it when its reason is gone: here, or with smsbridge link resume or queue resume."
+		if n, oldest := c.heldUp(h); n > 0 {
+			f.Text += " " + sentence(waits(n, oldest)) + "."
+			if oldest >= waitingAfter {
+				f.Severity = SeverityWarning
+			}
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// heldUp is what waits for a hold alone: a link's messages may leave by another.
+func (c condition) heldUp(h bridge.Hold) (n uint64, oldest time.Duration) {
+	if h.Kind == bridge.HoldStage {
+		return c.messages(h.Name).Messages, c.age(h.Name)
+	}
+	open := func(l LinkState) bool { return l.bound() && !l.Held }
+	for _, r := range c.routes {
+		switch {
+		case r.Waiting == 0:
+			continue
+		case h.Kind == bridge.HoldRoute && h.Name != r.Name:
+			continue
+		case h.Kind == bridge.HoldLink && (!slices.Contains(r.Links, h.Name) || slices.ContainsFunc(c.links, func(l LinkState) bool { return open(l) && slices.Contains(r.Links, l.Name) })):
+			continue
+		}
+		n += uint64(r.Waiting)
+		oldest = max(oldest, since(c.now, r.OldestAt))
+	}
+	return n, oldest
+}
+
 // waiting is said of a queue that is old where nothing else says why.
 func (c condition) waiting(known []Finding) (all []Finding) {
 	explained := func(kinds ...string) bool {
@@ -239,9 +281,9 @@ func (c condition) waiting(known []Finding) (all []Finding) {
 		stage, what, advice string
 		why                 []string
 	}{
-		{"mt", "Messages to phones", "Look which route they wait for in the table of links: a rate that is too low, a held route, or a window that is full.", []string{"link_down", "throttled", "refusing", "no_answers"}},
-		{"mo", "Short messages from phones", "They cannot be read or given on: look into the log for errors of the queue and the Book.", nil},
-		{"out", "Texts and statuses for messengers", "A messenger does not take them: look into the log for its network.", []string{"messenger_away"}},
+		{"mt", "Messages to phones", "Look which route they wait for in the table of links: a rate that is too low, a held route, or a window that is full.", []string{"link_down", "throttled", "refusing", "no_answers", "held"}},
+		{"mo", "Short messages from phones", "They cannot be read or given on: look into the log for errors of the queue and the Book.", []string{"held"}},
+		{"out", "Texts and statuses for messengers", "A messenger does not take them: look into the log for its network.", []string{"messenger_away", "held"}},
 	} {
 		age := c.age(w.stage)
 		if age < waitingAfter || explained(w.why...) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"smsbridge/bridge"
 )
 
 var noon = time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
@@ -155,6 +157,37 @@ func TestDiagnosis(t *testing.T) {
 		},
 		{name: "a messenger that another instance has", c: condition{links: orange, messengers: []MessengerState{{Network: "xmpp", Elsewhere: true}}}},
 		{name: "held up, and nobody knows why", c: condition{links: orange, queue: queue("mt", 2, time.Hour)}, want: []string{"warning waiting"}, say: []string{"held up", "60 min"}},
+		{
+			name: "a link that is paused, and another carries its messages",
+			c: condition{
+				links:  []LinkState{{Name: "a", Account: "a", Status: LinkBound, Held: true}, bound("b", "b")},
+				holds:  []bridge.Hold{{Kind: bridge.HoldLink, Name: "a", At: noon.Add(-time.Hour), By: "ed"}},
+				routes: []RouteState{{Name: "all", Links: []string{"a", "b"}, Waiting: 3, OldestAt: noon.Add(-time.Hour)}},
+			},
+			want: []string{"notice held"}, say: []string{"All is well"},
+		},
+		{
+			name: "a link that is paused, and nothing else carries its messages",
+			c: condition{
+				links: []LinkState{{Name: "a", Account: "a", Status: LinkBound, Held: true}, bound("b", "b")}, queue: queue("mt", 3, time.Hour),
+				holds:  []bridge.Hold{{Kind: bridge.HoldLink, Name: "a", At: noon.Add(-time.Hour), By: "ed"}},
+				routes: []RouteState{{Name: "all", Links: []string{"a"}, Waiting: 3, OldestAt: noon.Add(-time.Hour)}},
+			},
+			want: []string{"warning held"}, say: []string{"Link a is paused for 60 min by ed. 3 messages wait, the oldest for 60 min."},
+		},
+		{
+			name: "a stage that has just been paused",
+			c:    condition{links: orange, queue: queue("out", 3, time.Second), holds: []bridge.Hold{{Kind: bridge.HoldStage, Name: "out", At: noon.Add(-time.Second)}}},
+			want: []string{"notice held"},
+		},
+		{
+			name: "a route that was paused and forgotten",
+			c: condition{
+				links: orange, holds: []bridge.Hold{{Kind: bridge.HoldRoute, Name: "+33", At: noon.Add(-time.Hour)}},
+				routes: []RouteState{{Name: "+33", Links: []string{"orange"}, Waiting: 2, OldestAt: noon.Add(-time.Hour)}, {Name: "all", Links: []string{"orange"}, Waiting: 5, OldestAt: noon}},
+			},
+			want: []string{"warning held"}, say: []string{"Route +33 is paused for 60 min by an operator. 2 messages wait"},
+		},
 		{
 			name: "old dead letters", c: condition{links: orange, queue: queue("dead", 2, 50*time.Hour)}, want: []string{"notice dead_letters"}, say: []string{"All is well"},
 		},

@@ -31,6 +31,7 @@ func (s *Server) findings(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Control != nil {
 		c.routes = s.cfg.Control.Routes()
 	}
+	c.holds = s.holds()
 	c.several = s.cfg.Instances != nil && len(s.cfg.Instances()) > 1
 	found := diagnose(c)
 	s.reply(w, http.StatusOK, Findings{At: c.now.UTC(), Summary: c.summary(found), Findings: found})
