@@ -18,7 +18,7 @@ type account struct {
 	probing bool // the pause is over, and it is not known yet whether the throttling is
 	probe   bool // the one permit of that time is out
 	wakeAt  time.Time
-	links   []*Link // set before they run
+	links   []*Link // replaced, never changed
 	wake    func()  // lets the queue look again
 
 	doubts doubts // has a lock of its own
@@ -34,16 +34,31 @@ type permit struct {
 	sent time.Time
 }
 
-func newAccount(wake func(), links ...*Link) *account {
-	a := &account{wake: wake, links: links, limiter: rate.NewLimiter(rate.Inf, 1)}
-	for _, l := range links {
-		// Where links of one account were given different rates the lowest counts.
-		if r := l.cfg.Rate; r > 0 && (a.pace.limit == 0 || r < a.pace.limit) {
-			a.pace.limit = r
-		}
+func newAccount(wake func()) *account {
+	return &account{wake: wake, limiter: rate.NewLimiter(rate.Inf, 1)}
+}
+
+// serve has links share the account, at most limit segments a second over all of them; 0: any
+// number. What is known of the SMSC stays.
+func (a *account) serve(links []*Link, limit float64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.links = links
+	a.pace.limit = limit
+	if limit > 0 {
+		a.pace.slow = min(a.pace.slow, limit)
 	}
 	a.hold(time.Now())
-	return a
+}
+
+// lowest is the rate of links that were given different ones: the lowest counts.
+func lowest(links []*Link) (limit float64) {
+	for _, l := range links {
+		if r := l.cfg.Rate; r > 0 && (limit == 0 || r < limit) {
+			limit = r
+		}
+	}
+	return limit
 }
 
 // hold tells the limiter what the rate is now.
@@ -159,7 +174,10 @@ func (a *account) rate() float64 {
 
 // tellLinks wakes who watches the links of the account, and the queue.
 func (a *account) tellLinks() {
-	for _, l := range a.links {
+	a.mu.Lock()
+	links := a.links
+	a.mu.Unlock()
+	for _, l := range links {
 		l.update(func() {})
 	}
 }

@@ -17,7 +17,7 @@ type Held struct {
 // Hold replaces what is held; nothing is, to begin with. Names that there are not do no harm.
 func (ls *Links) Hold(h Held) {
 	ls.queue.held.Store(&Held{All: h.All, Links: slices.Clone(h.Links), Routes: slices.Clone(h.Routes)})
-	for _, l := range ls.links {
+	for _, l := range ls.links() {
 		l.update(func() {}) // tells who watches it, and the queue
 	}
 }
@@ -40,9 +40,9 @@ func (l *Link) isHeld() bool {
 }
 
 // takeUnlessHeld is take where an operator does not hold the route.
-func (ls *Links) takeUnlessHeld(r *route) func(now time.Time) (grant, bool) {
+func (q *queue) takeUnlessHeld(r *route) func(now time.Time) (grant, bool) {
 	return func(now time.Time) (grant, bool) {
-		if ls.queue.holdsRoute(r.name) {
+		if q.holdsRoute(r.name) {
 			return grant{}, false
 		}
 		return r.take(now)
@@ -56,12 +56,13 @@ var errRebind = errors.New("smpp: an operator has the link bind anew")
 // anew at once. One that is down is tried now, also out of quarantine; one that is
 // connecting goes on. It tells whether there is such a link, and waits for nothing.
 func (ls *Links) Rebind(name string) bool {
-	i := slices.IndexFunc(ls.links, func(l *Link) bool { return l.cfg.Name == name })
+	links := ls.links()
+	i := slices.IndexFunc(links, func(l *Link) bool { return l.cfg.Name == name })
 	if i < 0 {
 		return false
 	}
 	select {
-	case ls.links[i].anew <- struct{}{}:
+	case links[i].anew <- struct{}{}:
 	default: // it is asked already
 	}
 	return true

@@ -14,15 +14,15 @@ import (
 // Link keeps one configured bind up. All methods may be called concurrently.
 type Link struct {
 	cfg      LinkConfig
-	counters Counters
-	tally    tally
+	counters *Counters
+	tally    *tally
 	rebind   chan struct{} // asks Run to bind again
 	anew     chan struct{} // so does an operator, at once
 
 	// Of the Links that it belongs to; set before Run.
 	queue     *queue
 	account   *account
-	past      past
+	past      *past
 	continued *line // of messages that have a slot and wait to submit the next segment
 
 	storeFails atomic.Bool  // the last MO was not stored
@@ -47,9 +47,14 @@ func NewLink(cfg LinkConfig) (*Link, error) {
 		return nil, err
 	}
 	cfg.Logger = cfg.Logger.With().Str("link", cfg.Name).Str("smsc", cfg.Addr).Logger()
-	l := &Link{cfg: cfg, status: LinkDown, since: time.Now(), changed: make(chan struct{}), rebind: make(chan struct{}, 1), anew: make(chan struct{}, 1)}
+	l := &Link{
+		cfg: cfg, counters: new(Counters), tally: new(tally), past: new(past),
+		status: LinkDown, since: time.Now(), changed: make(chan struct{}), rebind: make(chan struct{}, 1), anew: make(chan struct{}, 1),
+	}
 	q := new(queue)
-	l.join(q, newAccount(q.dispatch, l))
+	a := newAccount(q.dispatch)
+	a.serve([]*Link{l}, l.cfg.Rate)
+	l.join(q, a)
 	return l, nil
 }
 
@@ -133,7 +138,7 @@ func (l *Link) connect(ctx context.Context) (bound time.Duration, err error) {
 	in := newIncoming(l)
 	s := NewSession(conn, SessionConfig{
 		Window: l.cfg.Window, ResponseTimeout: l.cfg.ResponseTimeout, EnquireInterval: l.cfg.EnquireInterval,
-		Logger: l.cfg.Logger, Handler: in, Counters: &l.counters, Released: l.changedWindow,
+		Logger: l.cfg.Logger, Handler: in, Counters: l.counters, Released: l.changedWindow,
 	})
 	// The session outlives ctx: what is in flight gets its answers first.
 	ended := make(chan error, 1)

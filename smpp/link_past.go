@@ -62,7 +62,10 @@ func (p *past) find(name string) pastConnection {
 // Fell tells whether a connection ended other than by unbind; see [bridge.Sessions]. One
 // that seems to be up is asked by enquire_link.
 func (ls *Links) Fell(ctx context.Context, session string) bool {
-	for _, l := range ls.links {
+	ls.mu.Lock()
+	links := slices.Concat(ls.links(), ls.former)
+	ls.mu.Unlock()
+	for _, l := range links {
 		c := l.past.find(session)
 		if c.session == nil {
 			if c.fell {

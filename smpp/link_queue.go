@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,7 @@ type line struct {
 	likely *Link
 	ranks  [ranks]list.List // of *waiter
 	round  uint64           // of the dispatch that found no room for its head
+	closed bool             // it is nobody's any more
 }
 
 // waiter is a submit that waits.
@@ -67,6 +69,24 @@ func (q *queue) addLine(likely *Link, take func(now time.Time) (grant, bool)) *l
 	return l
 }
 
+// errMoved sends who waits in a line that was closed to another.
+var errMoved = fmt.Errorf("%w: the configuration has changed", ErrNotWritten)
+
+// closeLine takes l out. Who waits in it, or comes to it later, gets errMoved.
+func (q *queue) closeLine(l *line) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l.closed = true
+	q.lines = slices.DeleteFunc(q.lines, func(other *line) bool { return other == l })
+	for r := range l.ranks {
+		for e := l.ranks[r].Front(); e != nil; e = l.ranks[r].Front() {
+			w := e.Value.(*waiter)
+			q.removeLocked(w)
+			w.granted <- grant{}
+		}
+	}
+}
+
 // wait waits in l for a grant. Where ctx ends the wait the error wraps ErrNotWritten
 // and ctx's.
 func (q *queue) wait(ctx context.Context, l *line, r rank) (grant, error) {
@@ -75,6 +95,10 @@ func (q *queue) wait(ctx context.Context, l *line, r rank) (grant, error) {
 	}
 	w := &waiter{line: l, rank: r, granted: make(chan grant, 1)}
 	q.mu.Lock()
+	if l.closed {
+		q.mu.Unlock()
+		return grant{}, errMoved
+	}
 	q.entered++
 	q.waiting++
 	w.number = q.entered
@@ -83,16 +107,21 @@ func (q *queue) wait(ctx context.Context, l *line, r rank) (grant, error) {
 	q.dispatch()
 	select {
 	case g := <-w.granted:
+		if g.link == nil {
+			return g, errMoved
+		}
 		return g, nil
 	case <-ctx.Done():
 	}
 	if !q.leave(w) {
 		g := <-w.granted
-		g.permit.giveBack()
-		if r != rankContinued { // it has the slot from before
-			g.slot.Release()
+		if g.permit != nil { // and was not sent away
+			g.permit.giveBack()
+			if r != rankContinued { // it has the slot from before
+				g.slot.Release()
+			}
+			q.dispatch()
 		}
-		q.dispatch()
 	}
 	return grant{}, fmt.Errorf("%w: no link took it: %w", ErrNotWritten, ctx.Err())
 }

@@ -3,10 +3,9 @@ package smpp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"smsbridge/addressing"
 	"smsbridge/bridge"
@@ -29,6 +28,9 @@ type LinksConfig struct {
 	// [Route.Operators]; empty where it is not known. It is asked for each message that
 	// none of the segments of which was sent, and may take its time.
 	Operator func(ctx context.Context, phone addressing.MSISDN) string
+	// Rates are segments a second by account, before [LinkConfig.Rate], so that a rate can
+	// change while the links stay; 0: no limit.
+	Rates map[string]float64
 	// MaxSegments is the most segments that one text may need, 1 to 255; 0 means 255.
 	MaxSegments int
 }
@@ -36,14 +38,16 @@ type LinksConfig struct {
 // Links carries texts over several links; it implements [bridge.Carrier]. All methods
 // may be called concurrently.
 type Links struct {
-	links       []*Link
-	routes      []*route
-	operator    func(ctx context.Context, phone addressing.MSISDN) string
-	maxSegments int
-	queue       *queue
+	queue *queue
+	set   atomic.Pointer[linkSet] // what is configured now
 
-	mu     sync.Mutex
-	pinned map[pin]*line
+	mu      sync.Mutex // of what follows, and of changes
+	ctx     context.Context
+	running map[*Link]*linkRun
+	former  []*Link // the last that were taken out, for [Links.Fell]
+	runs    sync.WaitGroup
+	ended   bool // nothing more is started
+	err     error
 }
 
 // pin is where the rest of a message goes: by the account of its beginning, and by the
@@ -52,51 +56,31 @@ type pin struct{ account, link string }
 
 // NewLinks puts links together. It refuses two of the same name and a route to nowhere.
 func NewLinks(cfg LinksConfig) (*Links, error) {
-	ls := &Links{
-		links: slices.Clone(cfg.Links), operator: cfg.Operator, maxSegments: cfg.MaxSegments,
-		queue: new(queue), pinned: make(map[pin]*line),
+	ls := &Links{queue: new(queue), running: make(map[*Link]*linkRun)}
+	ls.set.Store(new(linkSet))
+	change, err := ls.Prepare(cfg)
+	if err != nil {
+		return nil, err
 	}
-	names := make(map[string]bool, len(ls.links))
-	accounts := make(map[string][]*Link)
-	for _, l := range ls.links {
-		if names[l.cfg.Name] {
-			return nil, fmt.Errorf("smpp: two links are named %s; give each its own name", l.cfg.Name)
-		}
-		names[l.cfg.Name] = true
-		accounts[l.cfg.Account] = append(accounts[l.cfg.Account], l)
-	}
-	for _, links := range accounts {
-		shared := newAccount(ls.queue.dispatch, links...)
-		for _, l := range links {
-			l.join(ls.queue, shared)
-		}
-	}
-	for _, r := range cfg.Routes {
-		built, err := newRoute(r, ls.links)
-		if err != nil {
-			return nil, err
-		}
-		ls.routes = append(ls.routes, built)
-	}
-	if len(cfg.Routes) == 0 && slices.ContainsFunc(ls.links, (*Link).canTransmit) {
-		ls.routes = []*route{everyRoute(ls.links)}
-	}
-	nameRoutes(ls.routes)
-	for _, r := range ls.routes {
-		r.line = ls.queue.addLine(r.targets[0].links[0], ls.takeUnlessHeld(r))
-	}
+	change.Apply()
 	return ls, nil
 }
 
-// Run runs every link until ctx ends and all have drained.
+// Run runs every link until ctx ends and all have drained, also those of a [LinksChange]
+// meanwhile.
 func (ls *Links) Run(ctx context.Context) error {
-	var running sync.WaitGroup
-	errs := make([]error, len(ls.links))
-	for i, l := range ls.links {
-		running.Go(func() { errs[i] = l.Run(ctx) })
+	ls.mu.Lock()
+	ls.ctx = ctx
+	for _, l := range ls.links() {
+		ls.startLocked(l, nil)
 	}
-	running.Wait()
-	return errors.Join(errs...)
+	ls.mu.Unlock()
+	<-ctx.Done()
+	ls.mu.Lock()
+	ls.ended = true
+	ls.mu.Unlock()
+	ls.runs.Wait()
+	return ls.err
 }
 
 // Estimate tells how text would be sent; see [bridge.Carrier]. Where accounts differ it
@@ -108,7 +92,7 @@ func (ls *Links) Estimate(text string) (bridge.Estimate, error) {
 	var refused error
 	found := false
 	estimated := make(map[string]bool)
-	for _, l := range ls.links {
+	for _, l := range ls.links() {
 		if l.cfg.Bind == Receiver || estimated[l.cfg.Account] {
 			continue
 		}
@@ -133,7 +117,7 @@ func (ls *Links) Estimate(text string) (bridge.Estimate, error) {
 
 // split makes the segments of sub as the account of l has them.
 func (ls *Links) split(sub bridge.Submission, l *Link) ([]Segment, error) {
-	segments, err := Split(sub.Text, SplitOptions{Ref: RefOf(sub.ID), Max: ls.maxSegments, Text: l.cfg.Text})
+	segments, err := Split(sub.Text, SplitOptions{Ref: RefOf(sub.ID), Max: ls.set.Load().maxSegments, Text: l.cfg.Text})
 	if err == nil && len(segments) == 0 {
 		err = errNoText
 	}
@@ -142,18 +126,18 @@ func (ls *Links) split(sub bridge.Submission, l *Link) ([]Segment, error) {
 
 // Status gives the state of each link, in their order.
 func (ls *Links) Status() []LinkState {
-	all := make([]LinkState, len(ls.links))
-	for i, l := range ls.links {
-		all[i] = l.State()
+	var all []LinkState
+	for _, l := range ls.links() {
+		all = append(all, l.State())
 	}
 	return all
 }
 
 // Stats gives the counts of each link, in their order.
 func (ls *Links) Stats() []LinkStats {
-	all := make([]LinkStats, len(ls.links))
-	for i, l := range ls.links {
-		all[i] = l.Stats()
+	var all []LinkStats
+	for _, l := range ls.links() {
+		all = append(all, l.Stats())
 	}
 	return all
 }
@@ -167,16 +151,27 @@ func (ls *Links) Waiting() int { return ls.queue.len() }
 // of which segments were accepted before goes by the link of these, or another of the
 // same account. Where ctx ends the wait the outcome is OutcomeNotWritten.
 func (ls *Links) Submit(ctx context.Context, sub bridge.Submission) bridge.Result {
+	for {
+		r, err := ls.submit(ctx, sub)
+		if !errors.Is(err, errMoved) {
+			return r
+		}
+	}
+}
+
+// submit is [Links.Submit] by what is configured now; errMoved where that has changed before
+// anything was written.
+func (ls *Links) submit(ctx context.Context, sub bridge.Submission) (bridge.Result, error) {
 	r := bridge.Result{Link: sub.Link, Account: sub.Account, SMSCIDs: slices.Clone(sub.Done)}
-	line, ok := ls.lineOf(ctx, sub)
+	line, ok := ls.set.Load().lineOf(ctx, sub, ls.queue)
 	if !ok {
 		r.Outcome, r.Reason, r.Err = bridge.OutcomePermanent, bridge.ReasonUnroutable, errNoRoute
 		r.Detail = "the bridge has no connection that serves this number, or none for you; whoever runs it can add a route"
-		return r
+		return r, nil
 	}
 	segments, end := ls.segments(sub, line.likely, &r)
 	if end {
-		return r
+		return r, nil
 	}
 	first := rankNew
 	if sub.First {
@@ -184,20 +179,23 @@ func (ls *Links) Submit(ctx context.Context, sub bridge.Submission) bridge.Resul
 	}
 	g, err := ls.queue.wait(ctx, line, first)
 	if err != nil {
+		if errors.Is(err, errMoved) {
+			return r, err
+		}
 		r.Outcome, r.Err = bridge.OutcomeNotWritten, err
 		r.Detail = "no link to the operator was free in time"
-		return r
+		return r, nil
 	}
 	defer g.slot.Release()
 	if g.link.cfg.Account != line.likely.cfg.Account {
 		if segments, end = ls.segments(sub, g.link, &r); end {
 			g.permit.giveBack()
-			return r
+			return r, nil
 		}
 	}
 	r = g.link.submit(ctx, g, sub, segments)
 	g.link.tally.outcome(r.Outcome)
-	return r
+	return r, nil
 }
 
 // segments are those of sub over l. Where there is nothing to submit r says why.
@@ -213,57 +211,4 @@ func (ls *Links) segments(sub bridge.Submission, l *Link, r *bridge.Result) (_ [
 		return segments, false
 	}
 	return nil, true
-}
-
-// lineOf is where a message waits. It is chosen anew each time that a message is
-// submitted, and its links are chosen when one of them can take it.
-func (ls *Links) lineOf(ctx context.Context, sub bridge.Submission) (*line, bool) {
-	// If its account is no longer configured any may take the rest of a text: a part of
-	// it is worse than one that came over two accounts.
-	if len(sub.Done) > 0 {
-		if l, ok := ls.pinnedLine(pin{account: sub.Account, link: sub.Link}); ok {
-			return l, true
-		}
-	}
-	operator := ""
-	if ls.operator != nil && slices.ContainsFunc(ls.routes, func(r *route) bool { return len(r.Operators) > 0 }) {
-		operator = ls.operator(ctx, sub.Phone)
-	}
-	r := choose(ls.routes, sub, operator)
-	if r == nil {
-		return nil, false
-	}
-	return r.line, true
-}
-
-// pinnedLine is the line of those who must go by one account; there is none where no
-// link of it can send.
-func (ls *Links) pinnedLine(p pin) (*line, bool) {
-	var t target
-	named := false
-	for _, l := range ls.links {
-		if l.cfg.Account == p.account && l.canTransmit() {
-			t.links = append(t.links, l)
-			named = named || l.cfg.Name == p.link
-		}
-	}
-	if len(t.links) == 0 {
-		return nil, false
-	}
-	if !named {
-		p.link = "" // a link of an older configuration: there are too many to keep a line for each
-	}
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	l, known := ls.pinned[p]
-	if !known {
-		l = ls.queue.addLine(t.links[0], func(now time.Time) (grant, bool) {
-			if ls.queue.holdsAll() {
-				return grant{}, false
-			}
-			return t.take(now, p.link)
-		})
-		ls.pinned[p] = l
-	}
-	return l, true
 }

@@ -127,7 +127,7 @@ func choose(routes []*route, sub bridge.Submission, operator string) *route {
 // operator of a ported number; messages of one name wait for the same links. It may be
 // called concurrently.
 func (ls *Links) RouteOf(h addressing.Handle, phone addressing.MSISDN) string {
-	r := choose(ls.routes, bridge.Submission{Handle: h, Phone: phone}, "")
+	r := choose(ls.set.Load().routes, bridge.Submission{Handle: h, Phone: phone}, "")
 	if r == nil {
 		return "none"
 	}

@@ -17,8 +17,9 @@ type RouteState struct {
 
 // Routes gives the routes, in their order.
 func (ls *Links) Routes() []RouteState {
-	all := make([]RouteState, len(ls.routes))
-	for i, r := range ls.routes {
+	routes := ls.set.Load().routes
+	all := make([]RouteState, len(routes))
+	for i, r := range routes {
 		all[i] = RouteState{Name: r.name, Links: r.linkNames(), Held: ls.queue.holdsRoute(r.name)}
 	}
 	return all
