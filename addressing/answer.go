@@ -95,9 +95,9 @@ func (b *Book) firstContact(r *Record, n Number) Handle {
 	if o := r.Owner; o != nil && !o.Handle.IsZero() && (b.Shared(n) || b.InPool(n)) {
 		return o.Handle
 	}
-	h, set := b.inboxes[n]
+	h, set := b.plan().inboxes[n]
 	if !set && (b.Shared(n) || b.InPool(n)) {
-		h = b.inbox
+		h = b.plan().inbox
 	}
 	now, _ := b.dir.Now(h, b.now())
 	return now

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,8 +60,14 @@ type Config struct {
 // Book maps phones to handles and back. All methods may be called concurrently, by
 // any number of instances over one Store.
 type Book struct {
-	store        Store
-	dir          *Directory
+	store Store
+	dir   *Directory
+	now   func() time.Time
+	file  atomic.Pointer[plan]
+}
+
+// plan is the Numbers of one configuration. It does not change.
+type plan struct {
 	dedicated    map[Handle]Number
 	owners       map[Number]Handle
 	pool, shared []Number
@@ -68,53 +75,67 @@ type Book struct {
 	inboxes      map[Number]Handle
 	releaseAfter time.Duration
 	rest         time.Duration
-	now          func() time.Time
 }
+
+// plan is the Numbers that are configured now.
+func (b *Book) plan() *plan { return b.file.Load() }
 
 // NewBook makes a Book over store. It refuses two dedicated Numbers of one handle, a
 // Number that stands twice, and one in the pool that nobody can answer.
 func NewBook(store Store, cfg Config) (*Book, error) {
-	b := &Book{
-		store: store, dir: cfg.Directory, dedicated: make(map[Handle]Number, len(cfg.Dedicated)), owners: make(map[Number]Handle, len(cfg.Dedicated)),
-		inbox: cfg.Inbox, inboxes: cfg.Inboxes, now: cfg.Now,
-		releaseAfter: cmp.Or(cfg.ReleaseAfter, 90*24*time.Hour), rest: cmp.Or(cfg.Rest, 30*24*time.Hour),
-	}
+	b := &Book{store: store, dir: cfg.Directory, now: cfg.Now}
 	if b.now == nil {
 		b.now = time.Now
 	}
 	if b.dir == nil {
 		b.dir, _ = NewDirectory(context.Background(), nil, b.now) // without a store it cannot fail
 	}
-	if b.releaseAfter < 2*touchEvery {
-		return nil, fmt.Errorf("addressing: conversations cannot be released after %s: last use is known to the day", b.releaseAfter)
+	apply, err := b.Prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	apply()
+	return b, nil
+}
+
+// Prepare checks Numbers that may take the place of those there are; apply puts them in place.
+// Conversations go on as after a restart with them. The Directory and the clock stay.
+func (b *Book) Prepare(cfg Config) (apply func(), err error) {
+	p := &plan{
+		dedicated: make(map[Handle]Number, len(cfg.Dedicated)), owners: make(map[Number]Handle, len(cfg.Dedicated)),
+		inbox: cfg.Inbox, inboxes: cfg.Inboxes,
+		releaseAfter: cmp.Or(cfg.ReleaseAfter, 90*24*time.Hour), rest: cmp.Or(cfg.Rest, 30*24*time.Hour),
+	}
+	if p.releaseAfter < 2*touchEvery {
+		return nil, fmt.Errorf("addressing: conversations cannot be released after %s: last use is known to the day", p.releaseAfter)
 	}
 	for n, h := range cfg.Dedicated {
-		if other, twice := b.dedicated[h]; twice {
+		if other, twice := p.dedicated[h]; twice {
 			return nil, fmt.Errorf("addressing: %s has two dedicated numbers, %s and %s", h, other, n)
 		}
-		b.dedicated[h] = n
-		b.owners[n] = h
+		p.dedicated[h] = n
+		p.owners[n] = h
 	}
 	for _, n := range cfg.Pool {
-		if _, dedicated := b.owners[n]; dedicated {
+		if _, dedicated := p.owners[n]; dedicated {
 			return nil, fmt.Errorf("addressing: %s is dedicated and in the pool", n)
 		}
 		if !n.CanReply() {
 			return nil, fmt.Errorf("addressing: nobody can answer %s, so it cannot be in the pool", n)
 		}
-		if !slices.Contains(b.pool, n) {
-			b.pool = append(b.pool, n)
+		if !slices.Contains(p.pool, n) {
+			p.pool = append(p.pool, n)
 		}
 	}
 	for _, n := range cfg.Shared {
-		if _, dedicated := b.owners[n]; dedicated || slices.Contains(b.pool, n) {
+		if _, dedicated := p.owners[n]; dedicated || slices.Contains(p.pool, n) {
 			return nil, fmt.Errorf("addressing: %s is shared, and dedicated or in the pool", n)
 		}
-		if !slices.Contains(b.shared, n) {
-			b.shared = append(b.shared, n)
+		if !slices.Contains(p.shared, n) {
+			p.shared = append(p.shared, n)
 		}
 	}
-	return b, nil
+	return func() { b.file.Store(p) }, nil
 }
 
 // Assign finds or makes the conversation over which h reaches phone: the one there
@@ -188,11 +209,11 @@ func (b *Book) overFrom(e *Entry) time.Time {
 	if !e.ReleasedAt.IsZero() {
 		return e.ReleasedAt
 	}
-	return e.LastUsed.Add(b.releaseAfter)
+	return e.LastUsed.Add(b.plan().releaseAfter)
 }
 
 // freeFrom is when the pair may be given to another.
-func (b *Book) freeFrom(e *Entry) time.Time { return b.overFrom(e).Add(b.rest) }
+func (b *Book) freeFrom(e *Entry) time.Time { return b.overFrom(e).Add(b.plan().rest) }
 
 func (b *Book) open(e *Entry) bool { return b.now().Before(b.overFrom(e)) }
 

@@ -174,13 +174,13 @@ func (b *Book) Numbers(ctx context.Context) ([]NumberView, error) {
 		}
 		all = append(all, v)
 	}
-	for n := range b.owners {
+	for n := range b.plan().owners {
 		add(n, UseDedicated)
 	}
-	for _, n := range b.pool {
+	for _, n := range b.plan().pool {
 		add(n, UsePool)
 	}
-	for _, n := range b.shared {
+	for _, n := range b.plan().shared {
 		add(n, UseShared)
 	}
 	b.dir.mu.RLock()
@@ -214,12 +214,12 @@ func (b *Book) openOver(ctx context.Context) (map[Number]int, error) {
 
 // fileUse is what the configuration has n for; empty where it has it not.
 func (b *Book) fileUse(n Number) string {
-	switch _, dedicated := b.owners[n]; {
+	switch _, dedicated := b.plan().owners[n]; {
 	case dedicated:
 		return UseDedicated
-	case slices.Contains(b.pool, n):
+	case slices.Contains(b.plan().pool, n):
 		return UsePool
-	case slices.Contains(b.shared, n):
+	case slices.Contains(b.plan().shared, n):
 		return UseShared
 	default:
 		return ""
@@ -251,7 +251,7 @@ func (b *Book) numbers() (pool, shared []Number) {
 		}
 		return all
 	}
-	return with(b.pool, c.pool), with(b.shared, c.shared)
+	return with(b.plan().pool, c.pool), with(b.plan().shared, c.shared)
 }
 
 // current tells whether n is still a Number that h may write from.
@@ -272,7 +272,7 @@ func reaches(n Number, phone MSISDN) bool {
 // it was given to them.
 func (b *Book) Dedicated(h Handle) (Number, bool) {
 	for _, name := range b.dir.Names(h) {
-		if n, ok := b.dedicated[name]; ok {
+		if n, ok := b.plan().dedicated[name]; ok {
 			if owner, _ := b.OwnerOf(n); owner == h {
 				return n, true
 			}
@@ -291,7 +291,7 @@ func (b *Book) Dedicated(h Handle) (Number, bool) {
 
 // OwnerOf is the handle that n is dedicated to; the zero Handle where that was removed.
 func (b *Book) OwnerOf(n Number) (Handle, bool) {
-	if h, ok := b.owners[n]; ok {
+	if h, ok := b.plan().owners[n]; ok {
 		// The file is from nobody knows when, and means who has the name now, or had it last.
 		now, _ := b.dir.Now(h, b.now())
 		return now, true

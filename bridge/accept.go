@@ -52,7 +52,7 @@ func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
 		V: version, ID: MessageID(r.Handle, networkID), Handle: r.Handle, Phone: phone, Text: r.Text,
 		NetworkID: r.NetworkID, ReplyTo: r.ReplyTo, AcceptedAt: h.now(), By: h.process,
 	}
-	m.ExpiresAt = m.AcceptedAt.Add(h.cfg.Validity)
+	m.ExpiresAt = m.AcceptedAt.Add(h.config().Validity)
 
 	leave, err := h.accepting.alone(ctx, m.ID)
 	if err != nil {
@@ -80,7 +80,7 @@ func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
 		return h.store(ctx, m)
 	}
 	if h.Book.Shared(m.Number) {
-		m.Prefix = strings.ReplaceAll(h.cfg.Prefix, "{name}", m.Handle.Name())
+		m.Prefix = strings.ReplaceAll(h.config().Prefix, "{name}", m.Handle.Name())
 		if refusal := h.checkText(m.Prefix + m.Text); refusal != nil {
 			return Story{}, refusal
 		}
@@ -101,7 +101,7 @@ func (h *Hub) phone(to string) (addressing.MSISDN, error) {
 	if p, known := h.read.get(to); known {
 		return p, nil
 	}
-	p, err := addressing.ParseMSISDN(to, h.cfg.Region)
+	p, err := addressing.ParseMSISDN(to, h.config().Region)
 	if err == nil && len(to) <= longestRead {
 		h.read.put(to, p)
 	}
@@ -200,7 +200,7 @@ func (h *Hub) checkText(text string) *RefusalError {
 	switch {
 	case err != nil:
 		return &RefusalError{Reason: ReasonBadText, Text: addressing.Explain(err)}
-	case e.Segments > h.cfg.MaxSegments:
+	case e.Segments > h.config().MaxSegments:
 		return h.refuseLong(fmt.Sprintf("%d SMS", e.Segments))
 	default:
 		return nil
@@ -210,7 +210,7 @@ func (h *Hub) checkText(text string) *RefusalError {
 func (h *Hub) refuseLong(size string) *RefusalError {
 	return &RefusalError{
 		Reason: ReasonTooLong,
-		Text:   fmt.Sprintf("The text is too long: it makes %s and at most %d SMS are allowed. Shorten it or send it in parts.", size, h.cfg.MaxSegments),
+		Text:   fmt.Sprintf("The text is too long: it makes %s and at most %d SMS are allowed. Shorten it or send it in parts.", size, h.config().MaxSegments),
 	}
 }
 

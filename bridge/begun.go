@@ -64,7 +64,7 @@ func (h *Hub) mayConverse(ctx context.Context, handle addressing.Handle, phone a
 			return &RefusalError{
 				Reason: ReasonTooManyOpen,
 				Text: fmt.Sprintf("You have begun conversations with %d phones, and more may not be open at once. One ends by itself when nothing was written in it for %s; or ask the operator of the bridge.",
-					h.cfg.Policy.Conversations, inDays(h.cfg.Policy.OpenFor)),
+					h.config().Policy.Conversations, inDays(h.config().Policy.OpenFor)),
 			}
 		case !errors.Is(err, ErrConflict):
 			return refuseUnlessNil(err)
@@ -89,7 +89,7 @@ func (h *Hub) noteBegun(ctx context.Context, handle addressing.Handle, phone add
 	if err != nil || slices.ContainsFunc(b.Phones, func(w BeganWith) bool { return w.Phone == phone }) {
 		return false, err
 	}
-	limit, now := h.cfg.Policy.Conversations, h.now()
+	limit, now := h.config().Policy.Conversations, h.now()
 	if len(b.Phones) >= limit {
 		if now.Sub(b.Checked) < checkBegunEvery {
 			return true, nil
@@ -153,7 +153,7 @@ func (h *Hub) isOpen(ctx context.Context, handle addressing.Handle, phone addres
 		return false, err
 	}
 	return slices.ContainsFunc(all, func(c addressing.Conversation) bool {
-		return c.Handle == handle && h.now().Sub(c.LastUsed) < h.cfg.Policy.OpenFor
+		return c.Handle == handle && h.now().Sub(c.LastUsed) < h.config().Policy.OpenFor
 	}), nil
 }
 

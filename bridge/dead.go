@@ -124,7 +124,7 @@ func (h *Hub) anew(ctx context.Context, m MT) (*MT, error) {
 	}
 	accepted := m.AcceptedAt
 	m.ID, m.AcceptedAt, m.By = MessageID(m.Handle, m.ID+againSuffix), h.now(), h.process
-	m.ExpiresAt = m.AcceptedAt.Add(h.cfg.Validity)
+	m.ExpiresAt = m.AcceptedAt.Add(h.config().Validity)
 	if to, _ := h.Book.Directory().Now(m.Handle, accepted); to != m.Handle && !to.IsZero() {
 		m.Handle, m.ReplyTo = to, ""
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -69,7 +70,7 @@ type Ports struct {
 // concurrently.
 type Hub struct {
 	Ports
-	cfg   Config
+	conf  atomic.Pointer[Config]
 	log   zerolog.Logger
 	now   func() time.Time
 	stats *stats
@@ -102,7 +103,32 @@ func New(cfg Config, ports Ports) (*Hub, error) {
 		ports.Carrier == nil || ports.Reader == nil || ports.Book == nil {
 		return nil, errors.New("bridge: a hub needs all of its ports")
 	}
-	if cfg.Policy.Conversations > 0 && ports.Begun == nil {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	h := &Hub{
+		process: ulid.Make().String(),
+
+		Ports: ports,
+		log:   cfg.Logger,
+		now:   func() time.Time { return cfg.Now().UTC() },
+		stats: newStats(),
+
+		refusals: rate.Sometimes{First: 1, Interval: time.Minute},
+	}
+	apply, err := h.Prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	apply()
+	h.began = h.now()
+	return h, nil
+}
+
+// Prepare checks a configuration that may take the place of the one there is; apply puts it in
+// place for all that begins afterwards. Networks, logger and clock stay.
+func (h *Hub) Prepare(cfg Config) (apply func(), err error) {
+	if cfg.Policy.Conversations > 0 && h.Begun == nil {
 		return nil, errors.New("bridge: a limit of conversations needs a store for what was begun")
 	}
 	cfg.Policy.OpenFor = cmp.Or(cfg.Policy.OpenFor, 30*24*time.Hour)
@@ -115,23 +141,14 @@ func New(cfg Config, ports Ports) (*Hub, error) {
 	if cfg.Keywords == nil {
 		cfg.Keywords = addressing.DefaultKeywords()
 	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
+	if old := h.conf.Load(); old != nil {
+		cfg.Networks, cfg.Logger, cfg.Now = old.Networks, old.Logger, old.Now
 	}
-	h := &Hub{
-		process: ulid.Make().String(),
-
-		Ports: ports,
-		cfg:   cfg,
-		log:   cfg.Logger,
-		now:   func() time.Time { return cfg.Now().UTC() },
-		stats: newStats(),
-
-		refusals: rate.Sometimes{First: 1, Interval: time.Minute},
-	}
-	h.began = h.now()
-	return h, nil
+	return func() { h.conf.Store(&cfg) }, nil
 }
+
+// config is what is configured now.
+func (h *Hub) config() *Config { return h.conf.Load() }
 
 // Stats is a snapshot of what the hub has counted since it started.
 func (h *Hub) Stats() Stats { return h.stats.snapshot() }

@@ -19,7 +19,7 @@ func (h *Hub) keyword(ctx context.Context, m MO, short Short, text string) (bool
 	if !h.Book.Ours(short.Number) {
 		return false, nil
 	}
-	word, rest := h.cfg.Keywords.Find(text)
+	word, rest := h.config().Keywords.Find(text)
 	switch word {
 	case addressing.KeywordStop, addressing.KeywordStopAll:
 		s, err := h.Book.Stop(ctx, short.Phone, short.Number, rest, word == addressing.KeywordStopAll, m.ID)
@@ -34,7 +34,7 @@ func (h *Hub) keyword(ctx context.Context, m MO, short Short, text string) (bool
 		}
 		return true, h.started(ctx, m, short, text, s)
 	case addressing.KeywordHelp:
-		return true, h.reply(ctx, m, short, h.cfg.HelpReply)
+		return true, h.reply(ctx, m, short, h.config().HelpReply)
 	default:
 		return false, nil
 	}
@@ -111,7 +111,7 @@ func (h *Hub) reply(ctx context.Context, m MO, short Short, text string) error {
 	}
 	return h.Queue.PublishMT(ctx, MT{
 		V: version, ID: MessageID(addressing.Handle{}, m.ID), Phone: short.Phone, Number: short.Number,
-		Text: text, AcceptedAt: h.now(), ExpiresAt: h.now().Add(h.cfg.Validity),
+		Text: text, AcceptedAt: h.now(), ExpiresAt: h.now().Add(h.config().Validity),
 	})
 }
 

@@ -109,7 +109,7 @@ func (h *Hub) answerNobody(ctx context.Context, m MO, short Short) error {
 	}
 	err := h.Queue.PublishMT(ctx, MT{
 		V: version, ID: MessageID(addressing.Handle{}, m.ID), Phone: short.Phone, Number: short.Number,
-		Text: h.cfg.NobodyReply, AcceptedAt: h.now(), ExpiresAt: h.now().Add(h.cfg.Validity),
+		Text: h.config().NobodyReply, AcceptedAt: h.now(), ExpiresAt: h.now().Add(h.config().Validity),
 	})
 	if err != nil {
 		return err

@@ -230,7 +230,7 @@ func (t *turn) attempt(ctx context.Context) (decision, error) {
 // decide says what follows from the result of a submit, and puts it on record.
 func (t *turn) decide(ctx context.Context, res Result) (decision, error) {
 	t.stats.submitted(res.Outcome)
-	d := verdict(res, t.story.Attempts, t.cfg.ResendUnknown)
+	d := verdict(res, t.story.Attempts, t.config().ResendUnknown)
 	t.first = res.Outcome == OutcomeThrottled
 	return d, t.record(ctx, res, d)
 }

@@ -18,7 +18,7 @@ func (h *Hub) DispatchOUT(ctx context.Context, m OUT) error {
 	if done, err := h.readdress(ctx, &m); done || err != nil {
 		return err
 	}
-	messenger := h.cfg.Networks[m.Handle.Network()]
+	messenger := h.config().Networks[m.Handle.Network()]
 	if messenger == nil {
 		return h.bury(ctx, Dead{
 			ID: m.ID, Stage: "OUT", OUT: &m, Reason: ReasonUnroutable,

@@ -82,7 +82,7 @@ func (h *Hub) overdueAt(s Story) (at time.Time, open bool) {
 	case s.State == Sent && !s.NoReceipts:
 		until := s.ExpiresAt
 		if until.IsZero() && len(s.History) > 0 { // written by an older version
-			until = s.History[0].At.Add(h.cfg.Validity)
+			until = s.History[0].At.Add(h.config().Validity)
 		}
 		return until.Add(overdueAfter), true
 	case s.State == Unknown && !s.Told:

@@ -226,7 +226,7 @@ func (h *Hub) end(ctx context.Context, key string, a *assembly, rev uint64) (uin
 // RunParts delivers long messages whose missing segments have not come in time,
 // saying what is missing, and ends questions that no phone answered. It blocks until ctx ends. Of several instances one runs it.
 func (h *Hub) RunParts(ctx context.Context) error {
-	every := time.NewTicker(min(h.cfg.PartsWait, time.Minute))
+	every := time.NewTicker(min(h.config().PartsWait, time.Minute))
 	defer every.Stop()
 	for {
 		if err := h.releaseParts(ctx); err != nil && ctx.Err() == nil {
@@ -271,7 +271,7 @@ func (h *Hub) isDue(a assembly) bool {
 	case !a.EndingAt.IsZero():
 		return h.now().Sub(a.EndingAt) >= endingFor
 	default:
-		return h.now().Sub(a.since()) >= h.cfg.PartsWait
+		return h.now().Sub(a.since()) >= h.config().PartsWait
 	}
 }
 

@@ -62,7 +62,7 @@ func (h *Hub) permit(ctx context.Context, handle addressing.Handle, phone addres
 	if err := h.decided(handle, phone); err != nil {
 		return err
 	}
-	policy := h.cfg.Policy
+	policy := h.config().Policy
 	switch err := policy.Numbers.Check(phone); {
 	case errors.Is(err, addressing.ErrPremium):
 		return &RefusalError{

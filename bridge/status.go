@@ -47,6 +47,6 @@ func (h *Hub) tell(ctx context.Context, s Story, rev uint64) error {
 // pushes tells whether a network is handed its messages; the users of the others
 // read the log. The bridge itself, which has no network, reads nothing.
 func (h *Hub) pushes(network string) bool {
-	m, known := h.cfg.Networks[network]
+	m, known := h.config().Networks[network]
 	return network != "" && (m != nil || !known)
 }

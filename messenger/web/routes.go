@@ -185,14 +185,14 @@ func (s *Server) signedIn(next handler) handler {
 func (s *Server) authenticate(r *http.Request) (visitor, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, token, _ := strings.Cut(header, " ")
-		if who := s.people.withToken(strings.TrimSpace(token)); who != nil && strings.EqualFold(scheme, "Bearer") {
+		if who := s.people.Load().withToken(strings.TrimSpace(token)); who != nil && strings.EqualFold(scheme, "Bearer") {
 			return visitor{person: who}, nil
 		}
 		return visitor{}, problem(reasonUnauthenticated, "The bearer token is not one of this bridge. Ask its operator for one.")
 	}
 	// More than one cookie may have the name, where another path of the host set one.
 	for _, c := range r.CookiesNamed(s.sessions.cookieName()) {
-		if who, ends := s.sessions.read(s.people, c.Value, time.Now()); who != nil {
+		if who, ends := s.sessions.read(s.people.Load(), c.Value, time.Now()); who != nil {
 			return visitor{person: who, ends: ends, cookie: true}, nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -16,7 +17,7 @@ import (
 // Server is the web messenger. Its methods may be called concurrently, Run once.
 type Server struct {
 	cfg      Config
-	people   *people
+	people   atomic.Pointer[people]
 	sessions *sessions
 	tries    tries
 	// hashing bounds the passwords that are hashed at once, and so the memory.
@@ -55,11 +56,23 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, people: people, sessions: newSessions(&cfg), hashing: make(chan struct{}, hashesAtOnce),
+		cfg: cfg, sessions: newSessions(&cfg), hashing: make(chan struct{}, hashesAtOnce),
 		log: cfg.Logger, stopping: make(chan struct{}),
 	}
+	s.people.Store(people)
 	s.handler = s.observe(SecurityHeaders(s.mux(pages)))
 	return s, nil
+}
+
+// PreparePeople checks users and tokens that may take the place of those there are; apply puts
+// them in place. Who is not among them any more is signed out, and so is who has another
+// password, with the next request.
+func (s *Server) PreparePeople(users []User, tokens []Token) (apply func(), err error) {
+	people, err := newPeople(users, tokens)
+	if err != nil {
+		return nil, err
+	}
+	return func() { s.people.Store(people) }, nil
 }
 
 // Handler serves the page at / and the API under /api/v1/. Event streams end with
@@ -70,7 +83,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // whoever has found out otherwise who it is, such as the demo. It must be called
 // before anything is written to w, and returns an error where there is no such user.
 func (s *Server) SignIn(w http.ResponseWriter, user string) error {
-	who := s.people.find(user)
+	who := s.people.Load().find(user)
 	if who == nil {
 		return fmt.Errorf("web: sign-in: there is no user %q", user)
 	}

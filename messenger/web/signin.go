@@ -49,7 +49,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) error {
 	case <-r.Context().Done():
 		return r.Context().Err()
 	}
-	who := s.people.withPassword(c.User, c.Password)
+	who := s.people.Load().withPassword(c.User, c.Password)
 	<-s.hashing
 	if who == nil {
 		s.log.Warn().Str("addr", address).Msg("sign-in failed: wrong name or password")
