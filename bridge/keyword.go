@@ -82,7 +82,7 @@ func (h *Hub) inform(ctx context.Context, m MO, all []addressing.Conversation, t
 			continue
 		}
 		told = append(told, c.Handle)
-		if err := h.hand(ctx, MessageID(c.Handle, m.ID), m.ReceivedAt, c, text); err != nil {
+		if err := h.handOf(ctx, m.Account, MessageID(c.Handle, m.ID), m.ReceivedAt, c, text); err != nil {
 			return err
 		}
 	}

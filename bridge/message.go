@@ -185,6 +185,7 @@ type Entry struct {
 	State     State             `json:"state,omitempty"`      // of mt (accepted) and status
 	Reason    Reason            `json:"reason,omitempty"`
 	Detail    string            `json:"detail,omitempty"`
+	Account   string            `json:"account,omitempty"` // of mo: the SMSC account that it came from
 }
 
 // EntryKind tells the kinds of Entry.

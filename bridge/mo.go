@@ -60,12 +60,17 @@ func (h *Hub) deliver(ctx context.Context, parts []MO, short Short, text string)
 	case len(a.Choices) > 0:
 		return h.ask(ctx, parts, short, text, a.Choices)
 	default:
-		return h.hand(ctx, m.ID, m.ReceivedAt, a.Conversation, a.Text)
+		return h.handOf(ctx, m.Account, m.ID, m.ReceivedAt, a.Conversation, a.Text)
 	}
 }
 
-// hand gives a text to the messenger of a conversation, and to its log.
+// hand gives a text of the bridge itself to the messenger of a conversation, and to its log.
 func (h *Hub) hand(ctx context.Context, id string, at time.Time, c addressing.Conversation, text string) error {
+	return h.handOf(ctx, "", id, at, c, text)
+}
+
+// handOf is hand for a text that came from an SMSC account.
+func (h *Hub) handOf(ctx context.Context, account, id string, at time.Time, c addressing.Conversation, text string) error {
 	if h.pushes(c.Handle.Network()) {
 		err := h.Queue.PublishOUT(ctx, OUT{
 			V: version, ID: id, Kind: OUTText, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text,
@@ -78,7 +83,7 @@ func (h *Hub) hand(ctx context.Context, id string, at time.Time, c addressing.Co
 		h.stats.deliveredMO()
 	}
 	return h.Archive.AppendLog(ctx, Entry{
-		V: version, ID: id, Kind: EntryMO, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text,
+		V: version, ID: id, Kind: EntryMO, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text, Account: account,
 	})
 }
 

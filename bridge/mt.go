@@ -292,7 +292,7 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 		t.story.State = Accepted
 		t.story.Attempts++
 		t.story.NextAt = t.now().Add(d.after)
-		t.story.note(Change{State: Accepted, At: t.now(), Detail: d.detail})
+		t.story.note(Change{State: Accepted, At: t.now(), Detail: d.detail, Link: res.Link})
 		t.log.Info().Str("link", res.Link).Str("status", res.StatusName).Dur("after", d.after).Msg("submit_sm refused for now")
 		if err := t.settle(ctx, false); err != nil {
 			return err
@@ -303,7 +303,7 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 		if !res.NoReceipts {
 			t.stats.receiptDue(res.Account)
 		}
-		t.change(Change{State: Sent, At: t.now()})
+		t.change(Change{State: Sent, At: t.now(), Link: res.Link})
 		return t.settle(ctx, false)
 	default: // stepEnd: end stores it
 		return nil
@@ -353,7 +353,7 @@ func (t *turn) refs(ctx context.Context, first int) error {
 
 // end gives the message its final state.
 func (t *turn) end(ctx context.Context, d decision) error {
-	t.change(Change{State: d.state, At: t.now(), Reason: d.reason, Detail: d.detail})
+	t.change(Change{State: d.state, At: t.now(), Reason: d.reason, Detail: d.detail, Link: t.story.Link})
 	if err := t.settle(ctx, true); err != nil {
 		return err
 	}

@@ -151,7 +151,7 @@ func (h *Hub) answered(ctx context.Context, m MO, short Short, text string) (boo
 		}
 		c := addressing.Conversation{Handle: to, Phone: short.Phone, Number: short.Number}
 		for _, w := range q.Held {
-			if err := h.hand(ctx, w.Parts[0].ID, w.Parts[0].ReceivedAt, c, w.Text); err != nil {
+			if err := h.handOf(ctx, w.Parts[0].Account, w.Parts[0].ID, w.Parts[0].ReceivedAt, c, w.Text); err != nil {
 				return false, err
 			}
 		}

@@ -46,6 +46,8 @@ type Change struct {
 	At     time.Time `json:"at"`
 	Reason Reason    `json:"reason,omitempty"`
 	Detail string    `json:"detail,omitempty"`
+	// Link is the one that it was submitted over, of a step that came of a submit.
+	Link string `json:"link,omitempty"`
 }
 
 // Segment is what became of one segment of a message.

@@ -69,7 +69,8 @@ func (s *Server) deadRoutes(mux *http.ServeMux) {
 	mux.Handle("DELETE /admin/v1/dead/{id}", guard.Handler(http.HandlerFunc(s.dropDead)))
 }
 
-func rowOf(d bridge.Dead) DeadRow {
+// DeadRowOf is a dead letter as a list shows it.
+func DeadRowOf(d bridge.Dead) DeadRow {
 	row := DeadRow{ID: d.ID, Stage: strings.ToLower(d.Stage), Reason: d.Reason, Detail: d.Detail, At: d.At}
 	switch {
 	case d.MT != nil:
@@ -92,7 +93,7 @@ func (s *Server) listDead(w http.ResponseWriter, r *http.Request) {
 	}
 	list := DeadList{Letters: make([]DeadRow, len(letters)), Total: total}
 	for i, d := range letters {
-		list.Letters[i] = rowOf(d)
+		list.Letters[i] = DeadRowOf(d)
 	}
 	s.reply(w, http.StatusOK, list)
 }

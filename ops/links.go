@@ -13,6 +13,8 @@ type Control struct {
 	Links      func() []LinkState
 	LinkCounts func() []LinkCounts
 	Routes     func() []RouteState
+	// Messages serves /admin/v1/messages. Default: not served.
+	Messages Messages
 	// Holds and Rebind change them; both or none. Default: nothing can be changed.
 	Holds Holds
 	// Rebind has a link unbind in good order and bind anew, and waits for nothing; false where there

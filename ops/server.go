@@ -145,6 +145,7 @@ func (s *Server) Handler() http.Handler {
 	s.deadRoutes(mux)
 	s.watchRoutes(mux)
 	s.linkRoutes(mux)
+	s.messageRoutes(mux)
 	if s.cfg.Audit != nil {
 		mux.HandleFunc("GET /admin/v1/audit", s.audit)
 		s.changeRoutes(mux)

@@ -41,19 +41,25 @@ func (s *Store) Messages(ctx context.Context, h addressing.Handle, phone address
 	if limit < 1 {
 		return nil, nil
 	}
+	all, err := s.tailOf(ctx, []string{conversationSubject(h, phone) + ".*"}, limit)
+	if err != nil {
+		return nil, fmt.Errorf("queue: messages of %s and %s: %w", h, phone.Masked(), err)
+	}
+	return all, nil
+}
+
+// tailOf gives the last limit texts at subjects of the log, and their statuses.
+func (s *Store) tailOf(ctx context.Context, subjects []string, limit int) ([]bridge.Entry, error) {
 	var t *tail
 	for _, back := range windows {
 		t = &tail{limit: limit}
-		cfg := jetstream.ConsumerConfig{
-			FilterSubject: conversationSubject(h, phone) + ".*",
-			DeliverPolicy: jetstream.DeliverAllPolicy,
-		}
+		cfg := jetstream.ConsumerConfig{FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverAllPolicy}
 		if back > 0 {
 			start := time.Now().Add(-back)
 			cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &start
 		}
 		if err := s.scan(ctx, cfg, t.add); err != nil {
-			return nil, fmt.Errorf("queue: messages of %s and %s: %w", h, phone.Masked(), err)
+			return nil, err
 		}
 		if t.enough() {
 			break

@@ -19,6 +19,7 @@ type cli struct {
 	Queue     QueueCmd        `cmd:"" help:"Look at the queue of a running daemon, or move that of a stopped one."`
 	Link      LinkCmd         `cmd:"" help:"The links to SMSCs and the routes over them."`
 	Top       TopCmd          `cmd:"" help:"Watch a running daemon: what is wrong, what waits, links and rates."`
+	Trace     TraceCmd        `cmd:"" help:"The whole story of a message, or the last messages of a phone or a handle."`
 	Lookup    LookupCmd       `cmd:"" help:"Say who is behind a phone, a handle or a number of the bridge."`
 	Conv      ConversationCmd `cmd:"" name:"conversation" help:"List and end conversations."`
 	Number    NumberCmd       `cmd:"" help:"The bridge's numbers: list, add and retire them."`

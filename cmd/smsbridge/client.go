@@ -72,12 +72,26 @@ func (c opsClient) send(ctx context.Context, method, path string, query url.Valu
 		if json.Unmarshal(body, &problem) != nil || problem.Detail == "" {
 			return nil, fmt.Errorf("what answers at %s is no smsbridge: it says %s", c.Ops, response.Status)
 		}
-		return nil, fmt.Errorf("%s", problem.Detail)
+		return nil, &refusalError{response.StatusCode, problem.Detail}
 	}
 	if err := json.Unmarshal(body, answer); err != nil {
 		return nil, fmt.Errorf("what answers at %s is no smsbridge, or another version of it: %w", c.Ops, err)
 	}
 	return body, nil
+}
+
+// refusalError is what the daemon says to a request that it refuses.
+type refusalError struct {
+	status int // of HTTP
+	detail string
+}
+
+func (e *refusalError) Error() string { return e.detail }
+
+// notThere tells whether the daemon says that there is no such thing.
+func notThere(err error) bool {
+	refused, ok := errors.AsType[*refusalError](err)
+	return ok && refused.status == http.StatusNotFound
 }
 
 // change asks for a change, and says what became of its subject.

@@ -16,7 +16,7 @@ import (
 // QueueShowCmd is `smsbridge queue show`.
 type QueueShowCmd struct {
 	opsClient
-	ID   string `arg:"" help:"The id of a dead letter, as queue ls dead prints it."`
+	ID   string `arg:"" help:"The id of a dead letter, as queue ls dead prints it, or of a message."`
 	Text bool   `help:"Show what was written, too."`
 }
 
@@ -57,11 +57,17 @@ func (c *QueueLsCmd) listDead(ctx context.Context, std *stdio) error {
 	return nil
 }
 
-// Run prints one dead letter.
+// Run prints one dead letter, or where there is none of that id the story of the message.
 func (c *QueueShowCmd) Run(ctx context.Context, std *stdio) error {
 	var d bridge.Dead
 	query := url.Values{"text": {fmt.Sprint(c.Text)}}
-	if read, err := c.get(ctx, std, "/admin/v1/dead/"+url.PathEscape(c.ID), query, &d); err != nil || !read {
+	read, err := c.get(ctx, std, "/admin/v1/dead/"+url.PathEscape(c.ID), query, &d)
+	if notThere(err) {
+		if other := c.trace(ctx, std, c.ID, c.Text); !notThere(other) {
+			return other
+		}
+	}
+	if err != nil || !read {
 		return err
 	}
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)

@@ -13,7 +13,7 @@ import (
 // QueueCmd is `smsbridge queue`.
 type QueueCmd struct {
 	Ls      QueueLsCmd      `cmd:"" help:"How much waits in each stage, and for how long; ls dead lists the dead letters."`
-	Show    QueueShowCmd    `cmd:"" help:"Show one dead letter."`
+	Show    QueueShowCmd    `cmd:"" help:"Show one dead letter, or a message that waits."`
 	Pause   QueuePauseCmd   `cmd:"" help:"Stop a stage or a route: what comes is queued, and nothing leaves until resume."`
 	Resume  QueueResumeCmd  `cmd:"" help:"Undo that."`
 	Requeue QueueRequeueCmd `cmd:"" help:"Try the messages of dead letters again, each as a new message; their senders are told."`
