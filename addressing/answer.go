@@ -35,9 +35,9 @@ type Answer struct {
 const MaxChoices = 9
 
 // Answer tells whose a text from phone to n is. On a shared Number, in this order: the
-// handle that it names at its start (@ann, ann: or #2), or the only open conversation, or
-// the only one there was; else the phone must choose. Where there is no conversation yet,
-// the owner of a dedicated Number gets it, or else the inbox; the error wraps [ErrNobody]
+// handle that it names at its start (@ann, ann: or #2), or the registered one that it calls
+// (@sales), or the only open conversation, or the only one there was; else the phone must choose.
+// Where there is no conversation yet, whom a text to a Number of the pool calls, or the owner of a dedicated Number gets it, or else the inbox; the error wraps [ErrNobody]
 // where there is neither. A reply opens a conversation again that was over: the pair is
 // its handle's until it is another's.
 func (b *Book) Answer(ctx context.Context, phone MSISDN, n Number, text string) (a Answer, err error) {
@@ -62,6 +62,11 @@ func (b *Book) answer(r *Record, phone MSISDN, n Number, a *Answer) (*Entry, err
 			}
 			return e, nil
 		}
+	}
+	if e := b.called(r, n, a); e != nil {
+		return e, nil
+	}
+	if len(all) > 1 || b.Shared(n) {
 		if all = b.candidates(all); len(all) > 1 {
 			for _, e := range all {
 				a.Choices = append(a.Choices, e.conversation(phone))
@@ -78,6 +83,25 @@ func (b *Book) answer(r *Record, phone MSISDN, n Number, a *Answer) (*Entry, err
 		return b.add(r, n, h), nil
 	}
 	return nil, fmt.Errorf("%w: %s from %s", ErrNobody, n, phone.Masked())
+}
+
+// called is the conversation with the registered handle whom a.Text calls; nil where it calls
+// nobody, or n is somebody's on this phone.
+func (b *Book) called(r *Record, n Number, a *Answer) *Entry {
+	if b.Retired(n) || !b.Shared(n) && (!b.InPool(n) || len(r.held(n)) > 0) {
+		return nil
+	}
+	h, rest := b.dir.calls(a.Text)
+	if h.IsZero() {
+		return nil
+	}
+	if rest != "" {
+		a.Text = rest
+	}
+	if e := r.entry(n, h); e != nil {
+		return e
+	}
+	return b.add(r, n, h)
 }
 
 // errChoose ends a look-up without an owner.

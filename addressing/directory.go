@@ -42,6 +42,8 @@ type Directory struct {
 	exact   map[Handle][]Block  // those of one handle
 	wide    []Block             // those of many
 	numbers numberNotes
+	// registered are the names by which phones may write to somebody first.
+	registered map[string]Registered
 
 	waiting sync.Mutex
 	waiters map[Handle]map[*func()]bool
@@ -55,7 +57,7 @@ func NewDirectory(ctx context.Context, notes Notes, now func() time.Time) (*Dire
 	}
 	d := &Directory{
 		notes: notes, now: now, revs: make(map[string]uint64), people: make(map[Handle]person), came: make(map[Handle][]Handle),
-		blocks: make(map[string]Block), exact: make(map[Handle][]Block), numbers: newNumberNotes(), waiters: make(map[Handle]map[*func()]bool),
+		blocks: make(map[string]Block), exact: make(map[Handle][]Block), numbers: newNumberNotes(), registered: make(map[string]Registered), waiters: make(map[Handle]map[*func()]bool),
 	}
 	if notes == nil {
 		return d, nil
@@ -90,6 +92,8 @@ func (d *Directory) apply(key string, value []byte, rev uint64) error {
 		err = d.applyPerson(strings.TrimPrefix(key, noteHandle), value)
 	case strings.HasPrefix(key, noteBlock):
 		err = d.applyBlock(key, value)
+	case strings.HasPrefix(key, noteName):
+		err = d.applyName(strings.TrimPrefix(key, noteName), value)
 	case strings.HasPrefix(key, noteNumber):
 		err = d.numbers.apply(strings.TrimPrefix(key, noteNumber), value)
 	}

@@ -56,6 +56,8 @@ const (
 	ActionReuse       = "handle_reuse"   // a new person has the name
 	ActionBlock       = "handle_block"
 	ActionUnblock     = "handle_unblock"
+	ActionRegister    = "handle_register"
+	ActionUnregister  = "handle_unregister"
 
 	ActionPause  = "pause" // a link, a route or a stage
 	ActionResume = "resume"

@@ -112,9 +112,13 @@ func (h *Hub) answerNobody(ctx context.Context, m MO, short Short) error {
 	if _, _, err := h.Parts.LoadPart(ctx, key); !errors.Is(err, ErrNotFound) {
 		return err
 	}
+	text := h.config().NobodyReply
+	if len(h.Book.Directory().Registered()) > 0 {
+		text += " To write to somebody first, begin with @ and their name."
+	}
 	err := h.Queue.PublishMT(ctx, MT{
 		V: version, ID: MessageID(addressing.Handle{}, m.ID), Phone: short.Phone, Number: short.Number,
-		Text: h.config().NobodyReply, AcceptedAt: h.now(), ExpiresAt: h.now().Add(h.config().Validity),
+		Text: text, AcceptedAt: h.now(), ExpiresAt: h.now().Add(h.config().Validity),
 	})
 	if err != nil {
 		return err

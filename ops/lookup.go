@@ -38,6 +38,7 @@ type Lookup struct {
 	// Gone tells of a handle that nobody may use, and Blocks what it may not write to.
 	Gone          *addressing.GoneHandle `json:"gone,omitempty"`
 	Blocks        []addressing.Block     `json:"blocks,omitempty"`
+	Registered    []string               `json:"registered,omitempty"` // the names by which phones may write to the handle first
 	Conversations []addressing.View      `json:"conversations"`
 	More          int                    `json:"more"`              // conversations that are left out
 	Optouts       []addressing.Optout    `json:"optouts,omitempty"` // of a phone
@@ -103,6 +104,11 @@ func (s *Server) findOne(ctx context.Context, a address) (Lookup, error) {
 	case KindHandle:
 		found.Dedicated, _ = book.Dedicated(a.handle)
 		found.Gone, found.Blocks = decided(book.Directory(), a.handle)
+		for _, r := range book.Directory().Registered() {
+			if r.Handle == a.handle {
+				found.Registered = append(found.Registered, r.Name)
+			}
+		}
 		found.Conversations, err = book.ViewsOf(ctx, a.handle)
 	case KindNumber:
 		found.Owner, _ = book.OwnerOf(a.number)

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -19,6 +20,8 @@ type NumberList struct {
 type HandleList struct {
 	Gone   []addressing.GoneHandle `json:"gone"`   // names that nobody may use
 	Blocks []addressing.Block      `json:"blocks"` // who may not write to whom
+	// Registered are the names by which phones may write to somebody first.
+	Registered []addressing.Registered `json:"registered"`
 }
 
 // scanTimeout is for answers that every record of a phone is read for, some 100,000 a second.
@@ -41,7 +44,9 @@ func (s *Server) listNumbers(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) listHandles(w http.ResponseWriter, _ *http.Request) {
 	d := s.cfg.Book.Directory()
-	s.reply(w, http.StatusOK, HandleList{Gone: append([]addressing.GoneHandle{}, d.GoneHandles()...), Blocks: d.Blocks()})
+	s.reply(w, http.StatusOK, HandleList{
+		Gone: append([]addressing.GoneHandle{}, d.GoneHandles()...), Blocks: d.Blocks(), Registered: append([]addressing.Registered{}, d.Registered()...),
+	})
 }
 
 func (s *Server) addNumber(w http.ResponseWriter, r *http.Request) {
@@ -129,6 +134,25 @@ func (s *Server) setBlock(action string, do func(*addressing.Directory, context.
 	}
 }
 
+// register has phones reach a handle by a name, its own unless the request has another.
+func (s *Server) register(w http.ResponseWriter, r *http.Request) {
+	h, ok := s.handle(w, r, "handle")
+	if !ok {
+		return
+	}
+	name := strings.TrimPrefix(cmp.Or(r.URL.Query().Get("name"), h.Name()), "@")
+	s.change(w, r, bridge.ActionRegister, "@"+name+" "+h.String(), func(ctx context.Context) (bool, error) {
+		return s.cfg.Book.Directory().Register(ctx, name, h)
+	})
+}
+
+func (s *Server) unregister(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(r.URL.Query().Get("name"), "@")
+	s.change(w, r, bridge.ActionUnregister, "@"+name, func(ctx context.Context) (bool, error) {
+		return s.cfg.Book.Directory().Unregister(ctx, name)
+	})
+}
+
 func (s *Server) nameRoutes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"POST /admin/v1/numbers":        s.addNumber,
@@ -143,8 +167,10 @@ func (s *Server) nameRoutes() map[string]http.HandlerFunc {
 		"POST /admin/v1/handles/reuse": s.aboutHandle(bridge.ActionReuse, func(ctx context.Context, d *addressing.Directory, h addressing.Handle) (bool, error) {
 			return d.Reuse(ctx, h)
 		}),
-		"POST /admin/v1/blocks":   s.setBlock(bridge.ActionBlock, (*addressing.Directory).Block),
-		"DELETE /admin/v1/blocks": s.setBlock(bridge.ActionUnblock, (*addressing.Directory).Unblock),
+		"POST /admin/v1/registered":   s.register,
+		"DELETE /admin/v1/registered": s.unregister,
+		"POST /admin/v1/blocks":       s.setBlock(bridge.ActionBlock, (*addressing.Directory).Block),
+		"DELETE /admin/v1/blocks":     s.setBlock(bridge.ActionUnblock, (*addressing.Directory).Unblock),
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 	RowNumber       = "number"       // a Number of the bridge, for a use; or for a handle of its own
 	RowConversation = "conversation" // a handle has a phone, over a Number or over that which the bridge chooses
 	RowOptout       = "optout"       // a phone gets nothing from a handle, or from anybody
+	RowHandle       = "handle"       // a handle is registered: phones may write to it first, by its name
 )
 
 // Bounds of one request to /admin/v1/provision.
@@ -242,8 +243,13 @@ func (s *Server) plan(row Row) (plan, error) {
 		return plan{phone.String(), func(ctx context.Context, dry bool) (bool, error) { return s.takeConversation(ctx, h, phone, n, dry) }}, unused("use")
 	case RowOptout:
 		return plan{phone.String(), func(ctx context.Context, dry bool) (bool, error) { return s.optOut(ctx, phone, h, dry) }}, unused("number", "use")
+	case RowHandle:
+		if h.IsZero() {
+			return plan{}, wrongRow("handle", "say whom phones may write to by name, such as web:ann")
+		}
+		return plan{h.Name(), func(ctx context.Context, dry bool) (bool, error) { return s.registerRow(ctx, h, dry) }}, unused("phone", "number", "use")
 	default:
-		return plan{}, wrongRow("kind", "%q is none of number, conversation and optout", row.Kind)
+		return plan{}, wrongRow("kind", "%q is none of number, conversation, optout and handle", row.Kind)
 	}
 }
 
@@ -279,6 +285,15 @@ func (s *Server) takeConversation(ctx context.Context, h addressing.Handle, phon
 		return changed, inColumn("number", err)
 	}
 	changed, err := s.cfg.Book.TakeAny(ctx, h, phone, dry)
+	return changed, inColumn("handle", err)
+}
+
+func (s *Server) registerRow(ctx context.Context, h addressing.Handle, dry bool) (changed bool, err error) {
+	if dry {
+		changed, err = s.cfg.Book.Directory().WouldRegister("", h)
+	} else {
+		changed, err = s.cfg.Book.Directory().Register(ctx, "", h)
+	}
 	return changed, inColumn("handle", err)
 }
 

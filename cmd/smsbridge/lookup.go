@@ -43,6 +43,9 @@ func (c *LookupCmd) Run(ctx context.Context, std *stdio) error {
 	if !found.OwnPhoneOf.IsZero() {
 		fmt.Fprintf(std.out, "It is the own phone of %s.\n", found.OwnPhoneOf)
 	}
+	for _, name := range found.Registered {
+		fmt.Fprintf(std.out, "Phones may write to it first: @%s at the start of a text to a shared number.\n", name)
+	}
 	for _, b := range found.Blocks {
 		fmt.Fprintf(std.out, "It is blocked since %s: %s.\n", b.At.Local().Format(time.DateOnly), b)
 	}

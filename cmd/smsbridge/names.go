@@ -91,12 +91,15 @@ func (c *NumberRetireCmd) Run(ctx context.Context, std *stdio) error {
 
 // HandleCmd is `smsbridge handle`.
 type HandleCmd struct {
-	Ls      HandleLsCmd      `cmd:"" help:"Handles that were renamed or removed, and blocks."`
+	Ls      HandleLsCmd      `cmd:"" help:"Handles that were renamed, removed or registered, and blocks."`
 	Rename  HandleRenameCmd  `cmd:"" help:"Give a person another handle: their conversations and all that waits go along, and the old one ends."`
 	Rm      HandleRmCmd      `cmd:"" help:"End a handle: nobody may write as it, and nobody inherits its conversations."`
 	Reuse   HandleReuseCmd   `cmd:"" help:"Let a new person have a handle that was renamed or removed; they begin afresh."`
 	Block   HandleBlockCmd   `cmd:"" help:"Keep handles from writing, to some phones or to all. START does not undo it."`
 	Unblock HandleUnblockCmd `cmd:"" help:"Undo a block of the same words."`
+
+	Register   HandleRegisterCmd   `cmd:"" help:"Let phones write to a handle first, by a name: @sales at the start of a text to a shared number."`
+	Unregister HandleUnregisterCmd `cmd:"" help:"Give such a name free; conversations that were begun by it go on."`
 }
 
 // HandleLsCmd is `smsbridge handle ls`.
@@ -125,6 +128,9 @@ func (c *HandleLsCmd) Run(ctx context.Context, std *stdio) error {
 			what += " to +" + b.Prefix
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", b.Handles, what, b.At.Local().Format(time.DateTime))
+	}
+	for _, r := range list.Registered {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Handle, "is @"+r.Name+" to phones", r.At.Local().Format(time.DateTime))
 	}
 	return w.Flush()
 }
@@ -204,4 +210,28 @@ func (c *HandleBlockCmd) Run(ctx context.Context, std *stdio) error {
 // Run undoes a block.
 func (c *HandleUnblockCmd) Run(ctx context.Context, std *stdio) error {
 	return c.change(ctx, std, http.MethodDelete, "/admin/v1/blocks", c.query(), "is not blocked any more", "was not blocked")
+}
+
+// HandleRegisterCmd is `smsbridge handle register`.
+type HandleRegisterCmd struct {
+	opsClient
+	Handle string `arg:"" help:"The handle."`
+	As     string `placeholder:"NAME" help:"What phones write behind the @; case and accents do not matter. Default: the handle's own name, as ann of xmpp:ann@corp.example."`
+}
+
+// Run registers a handle.
+func (c *HandleRegisterCmd) Run(ctx context.Context, std *stdio) error {
+	query := url.Values{"handle": {c.Handle}, "name": {c.As}}
+	return c.change(ctx, std, http.MethodPost, "/admin/v1/registered", query, "is registered", "was registered before")
+}
+
+// HandleUnregisterCmd is `smsbridge handle unregister`.
+type HandleUnregisterCmd struct {
+	opsClient
+	Name string `arg:"" help:"The name."`
+}
+
+// Run gives a name free.
+func (c *HandleUnregisterCmd) Run(ctx context.Context, std *stdio) error {
+	return c.change(ctx, std, http.MethodDelete, "/admin/v1/registered", url.Values{"name": {c.Name}}, "is free", "was not registered")
 }

@@ -127,7 +127,10 @@ func TestProvision(t *testing.T) {
 		"optout;+33612345678;irc:dora;\r\n"+
 		"optout;+33612345678;web:dora;+33700000001\r\n"+
 		"person;+33612345678;web:dora;\r\n"+
-		"conversation;+33612345678;;\r\n")
+		"conversation;+33612345678;;\r\n"+
+		"handle;;web:dora;\r\n"+
+		"handle;;xmpp:dora@corp.example;\r\n"+ // of the same name
+		"handle;+33612345678;web:ann;\r\n")
 	out := run(exitFailed, people)
 	for _, want := range []string{
 		"line 4, column number: +33700000010 is with this phone web:bob's until ",
@@ -135,15 +138,15 @@ func TestProvision(t *testing.T) {
 		"line 7, column 5: The line has 5 columns, and the first line names 4.",
 		"line 8, column number: 36180;phone-context=+33 means nothing in the country of this phone.",
 		"line 11, column phone: ", "line 12, column handle: ", "line 13, column number: A line of kind optout has no number: leave it empty.",
-		`line 14, column kind: "person" is none of number, conversation and optout.`,
+		`line 14, column kind: "person" is none of number, conversation, optout and handle.`,
 		"line 15, column handle: Say whose conversation it is, such as web:ann.",
-		"14 lines: 5 made, 0 there already, 9 bad",
+		"17 lines: 6 made, 0 there already, 11 bad",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("not told %q in\n%s", want, out)
 		}
 	}
-	if again := run(exitFailed, people); !strings.Contains(again, "14 lines: 0 made, 5 there already, 9 bad") {
+	if again := run(exitFailed, people); !strings.Contains(again, "17 lines: 0 made, 6 there already, 11 bad") {
 		t.Errorf("again:\n%s", again)
 	}
 	for number, handle := range map[string]string{"+33700000011": "web:ann", "+33700000010": "web:bob"} {
