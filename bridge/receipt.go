@@ -149,6 +149,9 @@ func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
 		return err
 	}
 	h.stats.ended(s.State, s.Reason)
+	if s.State == Delivered {
+		h.stats.deliveredAfter(h.now().Sub(s.History[0].At)) // it begins with the acceptance
+	}
 	return h.tell(ctx, s, rev)
 }
 

@@ -63,6 +63,12 @@ func TestReceipts(t *testing.T) {
 			} else if account := s.Account; st.ReceiptsDue[account] != 1 || st.ReceiptsCame[account] != st.ReceiptsMatched {
 				t.Errorf("of %q %d receipts due and %d came", account, st.ReceiptsDue[account], st.ReceiptsCame[account])
 			}
+			if _, took := r.Stats().SentAfter.Quantile(0.5); !took {
+				t.Error("nothing says how long it took to be sent")
+			}
+			if _, took := r.Stats().DeliveredAfter.Quantile(0.5); took != (tt.state == bridge.Delivered) {
+				t.Errorf("how long it took to be delivered is told: %v", took)
+			}
 			if tt.state == bridge.Sent {
 				return
 			}

@@ -3,6 +3,7 @@ package bridge
 import (
 	"maps"
 	"sync"
+	"time"
 )
 
 // Ended is how a message ended: a final state and why.
@@ -25,6 +26,9 @@ type Stats struct {
 	// ReceiptsDue counts messages that were sent and that a receipt is to come for, and
 	// ReceiptsCame receipts that belong to a message, by the SMSC account.
 	ReceiptsDue, ReceiptsCame map[string]uint64
+	// SentAfter is how long after their acceptance messages were with an SMSC, DeliveredAfter
+	// how long after it their phones had them.
+	SentAfter, DeliveredAfter Latency
 	DeadLetters               map[Reason]uint64
 	Panics                    uint64 // each is a defect of the bridge
 }
@@ -61,6 +65,11 @@ func (c *stats) ended(s State, r Reason) {
 
 func (c *stats) receiptDue(account string)  { c.add(func(s *Stats) { s.ReceiptsDue[account]++ }) }
 func (c *stats) receiptCame(account string) { c.add(func(s *Stats) { s.ReceiptsCame[account]++ }) }
+
+func (c *stats) deliveredAfter(d time.Duration) {
+	c.add(func(s *Stats) { s.DeliveredAfter.add(d) })
+}
+func (c *stats) sentAfter(d time.Duration) { c.add(func(s *Stats) { s.SentAfter.add(d) }) }
 
 func (c *stats) receipt(matched bool) {
 	c.add(func(s *Stats) {

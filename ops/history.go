@@ -20,7 +20,7 @@ const (
 var historyStages = [...]string{"mt", "mo", "out", "dead"}
 
 // point is one sample. It counts since the daemon started and holds no message, so that an
-// hour of it takes some 200 kB with 10 SMSC accounts.
+// hour of it takes some 500 kB with 10 SMSC accounts.
 type point struct {
 	at       time.Time
 	read     bool // the queue could be read
@@ -33,6 +33,7 @@ type point struct {
 // hubTotals is what [bridge.Stats] has counted, as far as the plots and the diagnosis look at it.
 type hubTotals struct {
 	accepted, refused, sent, delivered, failed, unknown, mo, dead, panics uint64
+	sentAfter, deliveredAfter                                             bridge.Latency
 }
 
 // accountTotals is what the links of one SMSC account have counted together.
@@ -112,6 +113,7 @@ func (h *History) now(ctx context.Context) (p point, depths []QueueDepth, err er
 func totalsOf(s bridge.Stats) hubTotals {
 	t := hubTotals{
 		accepted: s.Accepted, sent: s.Submits[bridge.OutcomeSent], mo: s.DeliveredMO, panics: s.Panics,
+		sentAfter: s.SentAfter, deliveredAfter: s.DeliveredAfter,
 	}
 	for _, n := range s.Refused {
 		t.refused += n
@@ -180,6 +182,10 @@ type Hour struct {
 	// Rates are messages a second since the sample before: accepted, sent, delivered, failed,
 	// mo (delivered to a messenger), and throttled (submits that were refused for now).
 	Rates map[string][]*float64 `json:"rates"`
+	// LatencySeconds is from acceptance on, of the messages of the minute that ends with the sample, as median
+	// and 99th percentile: sent_p50 and sent_p99 until an SMSC had them, delivered_p50 and
+	// delivered_p99 until their phones had.
+	LatencySeconds map[string][]*float64 `json:"latency_seconds"`
 }
 
 func (s *Server) history(w http.ResponseWriter, _ *http.Request) {
@@ -190,6 +196,7 @@ func hourOf(points []point) Hour {
 	hour := Hour{
 		StepSeconds: int(historyStep / time.Second), At: make([]time.Time, 0, len(points)),
 		Depth: map[string][]*float64{}, AgeSeconds: map[string][]*float64{}, Rates: map[string][]*float64{},
+		LatencySeconds: map[string][]*float64{},
 	}
 	for i, p := range points {
 		hour.At = append(hour.At, p.at.UTC().Truncate(time.Millisecond))
@@ -202,6 +209,12 @@ func hourOf(points []point) Hour {
 		for name, count := range rates {
 			rate := known(took > 0, (float64(count(p))-float64(count(before)))/took)
 			hour.Rates[name] = append(hour.Rates[name], rate)
+		}
+		minute := points[max(0, i-int(time.Minute/historyStep))]
+		for name, l := range latencies {
+			took := l.of(p).Since(l.of(minute))
+			value, counted := took.Quantile(l.share)
+			hour.LatencySeconds[name] = append(hour.LatencySeconds[name], known(counted, value.Seconds()))
 		}
 	}
 	return hour
@@ -221,6 +234,18 @@ var rates = map[string]func(point) uint64{
 		return n
 	},
 }
+
+// latencies are the curves of [Hour.LatencySeconds].
+var latencies = map[string]struct {
+	of    func(point) bridge.Latency
+	share float64
+}{
+	"sent_p50": {sentAfter, 0.5}, "sent_p99": {sentAfter, 0.99},
+	"delivered_p50": {deliveredAfter, 0.5}, "delivered_p99": {deliveredAfter, 0.99},
+}
+
+func sentAfter(p point) bridge.Latency      { return p.hub.sentAfter }
+func deliveredAfter(p point) bridge.Latency { return p.hub.deliveredAfter }
 
 // known keeps three significant digits behind the comma: more is noise on a plot.
 func known(ok bool, v float64) *float64 {

@@ -28,6 +28,7 @@ func TestHistory(t *testing.T) {
 				return bridge.Stats{
 					Accepted: uint64(2 * time.Since(began) / time.Second), Submits: map[bridge.Outcome]uint64{bridge.OutcomeSent: uint64(time.Since(began) / time.Second)},
 					Ended:       map[bridge.Ended]uint64{{State: bridge.Delivered}: uint64(time.Since(began) / (2 * time.Second)), {State: bridge.Unknown}: uint64(time.Since(began) / (4 * time.Second))},
+					SentAfter:   bridge.Latency{0, uint64(time.Since(began) / time.Second)},
 					ReceiptsDue: map[string]uint64{"orange": 3}, ReceiptsCame: map[string]uint64{"orange": 2},
 				}
 			},
@@ -53,6 +54,9 @@ func TestHistory(t *testing.T) {
 			if got := hour.Rates[name][2]; got == nil || *got != want {
 				t.Errorf("%s: %v a second; want %v", name, got, want)
 			}
+		}
+		if p50 := hour.LatencySeconds["sent_p50"][2]; p50 == nil || *p50 < 0.010 || *p50 > 0.018 || hour.LatencySeconds["delivered_p50"][2] != nil {
+			t.Errorf("latencies %v", hour.LatencySeconds)
 		}
 		if a := h.kept()[2].account("orange"); a.throttled != 40 || a.receiptsDue != 3 || a.receiptsCame != 2 {
 			t.Errorf("%+v", a)

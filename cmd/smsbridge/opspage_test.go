@@ -42,6 +42,23 @@ func TestOpsPageInChromium(t *testing.T) {
 	if ended := ann.awaitFinal(t, 1); len(ended) != 1 {
 		t.Errorf("%v", ended)
 	}
+	// The message is found by its phone, which is masked, and tells its story.
+	b.sees(`(document.querySelector("#search-what").value = "+33612345678", document.querySelector("#search").requestSubmit(), true)`)
+	b.sees(`document.querySelectorAll("#found tr").length === 1 && document.querySelector("#found .pill").textContent === "delivered"`)
+	b.sees(`!document.querySelector("#found").textContent.includes("612345678") && (document.querySelector("#found button").click(), true)`)
+	b.sees(`!document.querySelector("#story").hidden && document.querySelector("#story-facts").textContent.includes("main")`)
+	b.sees(`document.querySelectorAll("#story-steps li").length >= 3 && !document.querySelector("#story").textContent.includes("Bonjour")`)
+	b.sees(`(document.querySelector("#search-what").value = "nobody", document.querySelector("#search").requestSubmit(), true)`)
+	b.sees(`document.querySelector("#search-said").textContent.includes("no message of that id is known") && document.querySelector("#story").hidden`)
+	// A link is paused and resumed, confirmed and on record.
+	hold := func(label, verb string) {
+		b.sees(`([...document.querySelectorAll("#links button")].find((e) => e.textContent === "` + label + `").click(), document.querySelector("#confirm").open)`)
+		b.sees(`(document.querySelector("#confirm-yes").click(), true)`)
+		b.sees(`!document.querySelector("#confirm").open && document.querySelector("#links .pill").textContent === "` + verb + `"`)
+	}
+	hold("Pause", "held")
+	b.sees(findings("held link main", "Link main is paused for"))
+	hold("Resume", "bound")
 	// What nobody is known for is a dead letter; it is dropped with a name, and on record.
 	if _, err := s.Send(addressing.MustParseMSISDN("+33698765432"), "+33700000005", "to nobody"); err != nil {
 		t.Fatal(err)
@@ -50,7 +67,7 @@ func TestOpsPageInChromium(t *testing.T) {
 	b.sees(`([...document.querySelectorAll("#dead button")].find((e) => e.textContent === "Drop").click(), document.querySelector("#confirm").open)`)
 	b.sees(`(document.querySelector("#confirm-name").value = "Zoé Łuk", document.querySelector("#confirm-yes").click(), true)`)
 	b.sees(`!document.querySelector("#confirm").open && document.querySelectorAll("#dead tr").length === 0 && !document.querySelector("#dead-none").hidden`)
-	operatorAt{t, p.ops}.does("queue audit", "drop", "Zoé Łuk from", "unroutable")
+	operatorAt{t, p.ops}.does("queue audit", "pause", "resume", "drop", "Zoé Łuk from", "unroutable")
 	stop()
 	b.sees(findings("link_down main", "Link main is down"))
 	if m, err := ann.send(t.Context(), "+33612345678", "Bonjour", ""); err != nil || m.Code != http.StatusAccepted {

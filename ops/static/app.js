@@ -3,6 +3,7 @@
 import { $, clockOf, el, exactOf, keep, lasting, put, say, short, whenOf } from "./dom.js";
 import { get, Offline } from "./api.js";
 import { Plot } from "./plot.js";
+import "./search.js";
 import { holdButton, showDead, showHeld, showLinks, showRoutes } from "./tables.js";
 
 const often = 2_000; // what is now
@@ -10,6 +11,7 @@ const seldom = 10_000; // the hour, of which there is a sample each 10 s, and th
 
 const count = (n) => short(n);
 const rate = (n) => `${short(n)}/s`;
+const brief = (s) => (s > 0 && s < 1 ? `${Math.round(s * 1000)} ms` : s < 10 ? `${Number(s.toPrecision(2))} s` : lasting(s));
 const stages = [
   { key: "mt", label: "To phones (MT)" }, { key: "mo", label: "From phones (MO)" },
   { key: "out", label: "To messengers" }, { key: "dead", label: "Dead letters" },
@@ -21,6 +23,10 @@ const plots = {
     { key: "accepted", label: "accepted" }, { key: "sent", label: "sent" }, { key: "delivered", label: "delivered" },
     { key: "mo", label: "from phones" }, { key: "failed", label: "failed" }, { key: "throttled", label: "throttled" },
   ], rate, 1),
+  latency_seconds: new Plot("Time since acceptance", [
+    { key: "sent_p50", label: "with the SMSC, half" }, { key: "sent_p99", label: "99 %" },
+    { key: "delivered_p50", label: "delivered, half" }, { key: "delivered_p99", label: "99 %" },
+  ], brief, 1),
 };
 $("plots").append(...Object.values(plots).map((plot) => plot.node));
 

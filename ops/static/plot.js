@@ -36,7 +36,7 @@ export class Plot {
     this.time = el("span", { className: "soft" });
     this.readouts = lines.map((line) => {
       const value = el("b");
-      this.legend.append(el("li", { className: `line-${line.key}` }, el("i"), `${line.label} `, value));
+      this.legend.append(el("li", { className: `line-${line.key}` }, el("i"), el("span", {}, `${line.label} `, value)));
       return value;
     });
     this.node = el("figure", {}, el("figcaption", {}, el("h3", { textContent: title }), this.time), this.picture, this.legend);

@@ -3,6 +3,7 @@
 import { cell, el, exactOf, keep, lasting, put, short, whenOf, $ } from "./dom.js";
 import { post, remove } from "./api.js";
 import { confirm } from "./confirm.js";
+import { storyButton } from "./search.js";
 
 /** A button that asks before it acts. */
 function action(label, ask) {
@@ -121,6 +122,6 @@ export function showDead({ letters, total }, changed) {
     }));
     return el("tr", {}, cell("Since", el("time", { textContent: whenOf(d.at), title: exactOf(d.at) })), cell("Reason", el("b", { textContent: d.reason }), el("span", { className: "soft", textContent: ` ${d.detail}` })),
       cell("From or to", el("span", { textContent: [d.handle, d.phone].filter(Boolean).join(" · ") || "–" })), cell("Stage", el("span", { textContent: d.stage })),
-      cell("", el("div", { className: "buttons" }, requeue, drop)));
+      cell("", el("div", { className: "buttons" }, storyButton(d.id), requeue, drop)));
   }, () => {});
 }

@@ -1,0 +1,60 @@
+package bridge
+
+import (
+	"math"
+	"sort"
+	"time"
+)
+
+// Latency counts messages by how long something took: four buckets for each power of ten, from 10 ms on.
+// Two of them may be subtracted, to know what was between.
+type Latency [latencyBuckets]uint64
+
+// The last bucket, which has no end, begins at 10^5 s, that is a day.
+const (
+	latencyBuckets   = 30
+	latencyPerDecade = 4
+	latencyFirst     = 10 * time.Millisecond
+)
+
+// latencyEnd is where bucket i ends.
+func latencyEnd(i int) time.Duration {
+	return time.Duration(float64(latencyFirst) * math.Pow(10, float64(i)/latencyPerDecade))
+}
+
+func (l *Latency) add(took time.Duration) {
+	l[sort.Search(latencyBuckets-1, func(i int) bool { return took <= latencyEnd(i) })]++
+}
+
+// Since gives what l has counted beyond before.
+func (l Latency) Since(before Latency) Latency {
+	for i := range l {
+		l[i] -= before[i]
+	}
+	return l
+}
+
+// Quantile estimates how long at most the share q (0 to 1) of what was counted took, to within its
+// bucket; false where nothing was counted.
+func (l Latency) Quantile(q float64) (time.Duration, bool) {
+	var total float64
+	for _, n := range l {
+		total += float64(n)
+	}
+	if total == 0 {
+		return 0, false
+	}
+	rank := q * total
+	for i, n := range l {
+		if rank -= float64(n); rank > 0 {
+			continue
+		}
+		var begin time.Duration
+		if i > 0 {
+			begin = latencyEnd(i - 1)
+		}
+		within := 1 + rank/float64(max(n, 1)) // rank is 0 at the end of the bucket
+		return begin + time.Duration(within*float64(latencyEnd(i)-begin)), true
+	}
+	return latencyEnd(latencyBuckets - 1), true
+}
