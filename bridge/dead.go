@@ -62,6 +62,8 @@ const (
 	ActionPause  = "pause" // a link, a route or a stage
 	ActionResume = "resume"
 	ActionRebind = "rebind" // a link
+	ActionPurge  = "purge"  // messages that wait; purged says how many there were
+	ActionPurged = "purged"
 )
 
 // ErrNothingToRequeue says that the message of the letter is on its way.

@@ -88,6 +88,8 @@ type Hub struct {
 	// dispatch waits until they are.
 	accepting gates
 
+	inHand inHand
+
 	// submitting are phones that a submit is under way to: a receipt that comes before
 	// its submit_sm_resp waits for it.
 	submitting gates

@@ -219,10 +219,15 @@ func (t *turn) attempt(ctx context.Context) (decision, error) {
 	}
 	waitCtx, cancel := context.WithTimeout(ctx, t.m.ExpiresAt.Sub(t.now()))
 	defer cancel()
+	waitCtx, end := context.WithCancelCause(waitCtx)
+	defer t.inHand.add(t.m.ID, end)()
 	var notStored error
 	res := t.Carrier.Submit(waitCtx, t.submission(ctx, &notStored))
 	if notStored != nil {
 		return decision{}, errors.Join(notStored, t.restore(ctx, notStored))
+	}
+	if res.Outcome == OutcomeNotWritten && errors.Is(context.Cause(waitCtx), errPurged) {
+		return decision{}, &LaterError{At: t.now()} // it finds its end on record
 	}
 	return t.decide(ctx, res)
 }

@@ -67,6 +67,7 @@ const (
 	ReasonUnroutable    Reason = "unroutable"    // nobody to hand it to
 	ReasonUnreadable    Reason = "unreadable"    // the message cannot be read
 	ReasonInternal      Reason = "internal"      // a defect of the bridge
+	ReasonPurged        Reason = "purged"        // an operator gave it up while it waited
 )
 
 // Reasons lists the closed set, for metrics that start at zero.
@@ -74,7 +75,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonBadNumber, ReasonEmpty, ReasonTooLong, ReasonBadText, ReasonNotPermitted, ReasonTooManyOpen, ReasonNoNumber, ReasonStopped, ReasonIDReused,
 		ReasonQueueFull, ReasonUnavailable, ReasonRejected, ReasonUndeliverable, ReasonExpired, ReasonUncertain,
-		ReasonUnroutable, ReasonUnreadable, ReasonInternal,
+		ReasonUnroutable, ReasonUnreadable, ReasonInternal, ReasonPurged,
 	}
 }
 

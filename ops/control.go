@@ -68,6 +68,9 @@ func (s *Server) controlRoutes() map[string]http.HandlerFunc {
 		}
 	}
 	routes["POST /admin/v1/links/{name}/rebind"] = s.rebindLinks
+	if s.cfg.Control.Purge != nil {
+		routes["POST /admin/v1/queue/purge"] = s.purge
+	}
 	return routes
 }
 

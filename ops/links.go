@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -15,6 +16,9 @@ type Control struct {
 	Routes     func() []RouteState
 	// Messages serves /admin/v1/messages. Default: not served.
 	Messages Messages
+	// Purge gives up the messages to phones that wait and fit, or with dry only counts them; left are
+	// those among them that an SMSC has or may have. Default: not served.
+	Purge func(ctx context.Context, what PurgeQuery, dry bool) (purged, left int, err error)
 	// Holds and Rebind change them; both or none. Default: nothing can be changed.
 	Holds Holds
 	// Rebind has a link unbind in good order and bind anew, and waits for nothing; false where there

@@ -256,6 +256,7 @@ func endings(counted map[bridge.Ended]uint64) []bridge.Ended {
 		{State: bridge.Failed, Reason: bridge.ReasonUndeliverable},
 		{State: bridge.Failed, Reason: bridge.ReasonUnroutable},
 		{State: bridge.Failed, Reason: bridge.ReasonInternal},
+		{State: bridge.Failed, Reason: bridge.ReasonPurged},
 	}
 	seen := make(map[bridge.Ended]bool, len(all))
 	for _, e := range all {

@@ -31,6 +31,7 @@ func (s *Store) RouteDepths() []RouteDepth {
 type laneAtWork interface {
 	depths(byRoute map[string]RouteDepth)
 	goOn()
+	drop(stage string, gone map[uint64]bool)
 	idle(now time.Time) (stage string, since time.Duration)
 }
 

@@ -78,6 +78,7 @@ type line[M any] struct {
 	counted []string // in Store.waiting
 	msgs    []*held[M]
 	// Of the head:
+	busy             bool // a handler has it, or it waits for its next attempt
 	attempts, panics int
 	lastErr          string
 	retry            *time.Timer // while it waits for its next attempt
@@ -202,7 +203,10 @@ func (l *lane[M]) crewOf(m *M) *crew[M] {
 }
 
 // wait puts the line behind those that wait for a handler. The lock of the lane is held.
-func (ln *line[M]) wait() { ln.crew.ready = append(ln.crew.ready, ln) }
+func (ln *line[M]) wait() {
+	ln.busy = false
+	ln.crew.ready = append(ln.crew.ready, ln)
+}
 
 // dispatch starts turns of a crew while there is credit. The lock is held.
 func (l *lane[M]) dispatch(ctx context.Context, c *crew[M]) {
@@ -210,6 +214,7 @@ func (l *lane[M]) dispatch(ctx context.Context, c *crew[M]) {
 		ln := c.ready[0]
 		c.ready[0] = nil
 		c.ready = c.ready[1:]
+		ln.busy = true
 		h := ln.msgs[0]
 		m := h.msg
 		if m != nil {

@@ -16,6 +16,7 @@ type QueueCmd struct {
 	Show    QueueShowCmd    `cmd:"" help:"Show one dead letter, or a message that waits."`
 	Pause   QueuePauseCmd   `cmd:"" help:"Stop a stage or a route: what comes is queued, and nothing leaves until resume."`
 	Resume  QueueResumeCmd  `cmd:"" help:"Undo that."`
+	Purge   QueuePurgeCmd   `cmd:"" help:"Give up messages to phones that wait, of a handle, to a phone, for a route, or all; their senders are told."`
 	Requeue QueueRequeueCmd `cmd:"" help:"Try the messages of dead letters again, each as a new message; their senders are told."`
 	Drop    QueueDropCmd    `cmd:"" help:"Give the messages of dead letters up for good."`
 	Audit   QueueAuditCmd   `cmd:"" help:"What operators did, with dead letters and with addresses."`
