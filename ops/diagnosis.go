@@ -89,7 +89,11 @@ func (c condition) summary(all []Finding) string {
 			bound++
 		}
 	}
-	text := fmt.Sprintf("All is well: %d of %s bound, ", bound, plural(len(c.links), "link is", "links are"))
+	text := "All is well"
+	if bound < len(c.links) {
+		text = "The links are binding"
+	}
+	text += fmt.Sprintf(": %d of %s bound, ", bound, plural(len(c.links), "link is", "links are"))
 	if n := c.messages("mt").Messages; n > 0 {
 		return text + waits(n, c.age("mt")) + "."
 	}
@@ -163,9 +167,9 @@ func (c condition) downSince(l LinkState) time.Time {
 func (c condition) allDown(account string, down []LinkState) Finding {
 	first := slices.MinFunc(down, func(a, b LinkState) int { return c.downSince(a).Compare(c.downSince(b)) })
 	f := Finding{Severity: SeverityError, Kind: "link_down", Subject: account, Since: c.downSince(first)}
-	name := "Link " + first.Name + " is"
+	name := "Link " + first.Name + " has been"
 	if len(down) > 1 {
-		name = fmt.Sprintf("All %d links of %s are", len(down), account)
+		name = fmt.Sprintf("All %d links of %s have been", len(down), account)
 	}
 	f.Text = fmt.Sprintf("%s down for %s%s.", name, words(c.now.Sub(f.Since)), why(first.LastError))
 	f.Advice = "Ask whether the SMSC and the network to it are up; check smsc.address. The link is tried again by itself."
@@ -226,7 +230,7 @@ func (c condition) messengerTrouble() (all []Finding) {
 		}
 		all = append(all, Finding{
 			Severity: SeverityError, Kind: "messenger_away", Subject: m.Network, Since: m.Since,
-			Text: fmt.Sprintf("The messenger network %s is away for %s%s. Answers from phones are kept: %s.",
+			Text: fmt.Sprintf("The messenger network %s has been away for %s%s. Answers from phones are kept: %s.",
 				m.Network, words(since(c.now, m.Since)), why(m.LastError), waits(c.messages("out").Messages, c.age("out"))),
 			Advice: "Look at that server, and at its address and secret in the configuration. It is tried again by itself.",
 		})
@@ -238,7 +242,7 @@ func (c condition) messengerTrouble() (all []Finding) {
 func (c condition) held() (all []Finding) {
 	for _, h := range c.holds {
 		f := Finding{Severity: SeverityNotice, Kind: "held", Subject: string(h.Kind) + " " + h.Name, Since: h.At}
-		f.Text = fmt.Sprintf("%s %s is paused for %s by %s.", sentence(string(h.Kind)), h.Name, words(since(c.now, h.At)), cmp.Or(h.By, "an operator"))
+		f.Text = fmt.Sprintf("%s %s has been paused for %s by %s.", sentence(string(h.Kind)), h.Name, words(since(c.now, h.At)), cmp.Or(h.By, "an operator"))
 		f.Advice = "Resume it when its reason is gone: here, or with smsbridge link resume or queue resume."
 		if n, oldest := c.heldUp(h); n > 0 {
 			f.Text += " " + sentence(waits(n, oldest)) + "."

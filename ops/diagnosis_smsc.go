@@ -45,7 +45,7 @@ func (c condition) refusals(account string) (all []Finding) {
 	throttled := func(a accountTotals) uint64 { return a.throttled }
 	if n := throttled(now) - throttled(before); n > 0 || c.paused(account) {
 		f := Finding{Severity: severity, Kind: "throttled", Subject: account, Since: c.runOf(account, throttled)}
-		f.Text = fmt.Sprintf("%s throttles us for %s: it refused %s in the last %s %s.%s",
+		f.Text = fmt.Sprintf("%s has throttled us for %s: it refused %s in the last %s %s.%s",
 			sentence(account), words(since(c.now, f.Since)), plural(int(n), "submit", "submits"), over, taken, behind)
 		f.Advice = "The account may send less a second than we do: set smsc.rate below its limit, or ask the operator for more. They are sent again by themselves."
 		all = append(all, f)
@@ -53,7 +53,7 @@ func (c condition) refusals(account string) (all []Finding) {
 	temporary := func(a accountTotals) uint64 { return a.temporary }
 	if n := temporary(now) - temporary(before); n > 0 {
 		f := Finding{Severity: severity, Kind: "refusing", Subject: account, Since: c.runOf(account, temporary)}
-		f.Text = fmt.Sprintf("%s refuses messages for now, for %s: %s in the last %s, %s.%s",
+		f.Text = fmt.Sprintf("%s has been refusing messages for %s: %s in the last %s, %s.%s",
 			sentence(account), words(since(c.now, f.Since)), plural(int(n), "submit", "submits"), over, taken, behind)
 		f.Advice = "The SMSC has trouble of its own; the status is in the story of each message. They are tried again by the schedule."
 		all = append(all, f)

@@ -51,7 +51,7 @@ func TestDiagnosis(t *testing.T) {
 				queue:  queue("mt", 214, 10*time.Minute),
 			},
 			want: []string{"error link_down"},
-			say:  []string{"Link orange is down for 4 min: connection refused. 214 messages wait, the oldest for 4 min."},
+			say:  []string{"Link orange has been down for 4 min: connection refused. 214 messages wait, the oldest for 4 min."},
 		},
 		{
 			name: "another link carries what one does not",
@@ -59,7 +59,7 @@ func TestDiagnosis(t *testing.T) {
 				links:  []LinkState{down("orange", "orange", ""), bound("blue", "blue")},
 				routes: []RouteState{{Name: "all", Links: []string{"orange", "blue"}, Waiting: 3, OldestAt: noon}},
 			},
-			want: []string{"warning link_down"}, say: []string{"Link orange is down", "by other links"},
+			want: []string{"warning link_down"}, say: []string{"Link orange has been down", "by other links"},
 		},
 		{
 			name: "one of two binds is down", c: condition{links: []LinkState{bound("a", "orange"), down("b", "orange", "ESME_RALYBND")}},
@@ -73,7 +73,7 @@ func TestDiagnosis(t *testing.T) {
 			name: "quarantined", c: condition{links: []LinkState{{Name: "orange", Account: "orange", Status: LinkQuarantined, Since: noon.Add(-time.Hour)}}},
 			want: []string{"error link_down"}, say: []string{"quarantined for 60 min", "drops each bind at once"},
 		},
-		{name: "a link that has just begun to connect", c: condition{links: []LinkState{{Name: "orange", Account: "orange", Status: LinkConnecting, Since: noon.Add(-time.Second)}}}, say: []string{"0 of 1"}},
+		{name: "a link that has just begun to connect", c: condition{links: []LinkState{{Name: "orange", Account: "orange", Status: LinkConnecting, Since: noon.Add(-time.Second)}}}, say: []string{"The links are binding: 0 of 1 link is bound"}},
 		{name: "a link that connects for too long", c: condition{links: []LinkState{{Name: "orange", Account: "orange", Status: LinkConnecting, Since: noon.Add(-time.Minute)}}}, want: []string{"error link_down"}},
 		{
 			name: "throttled for three minutes",
@@ -81,7 +81,7 @@ func TestDiagnosis(t *testing.T) {
 				p.accounts[0].throttled, p.accounts[0].sent = uint64(max(0, i-41)), uint64(10*i)
 			})},
 			want: []string{"warning throttled"},
-			say:  []string{"Orange throttles us for 3 min: it refused 3 submits in the last 30 s and took 30. 40 messages wait, the oldest for 60 s."},
+			say:  []string{"Orange has throttled us for 3 min: it refused 3 submits in the last 30 s and took 30. 40 messages wait, the oldest for 60 s."},
 		},
 		{
 			name: "throttled, and nothing is taken",
@@ -101,7 +101,7 @@ func TestDiagnosis(t *testing.T) {
 		},
 		{
 			name: "errors of the SMSC", c: condition{links: orange, points: hour(10, func(i int, p *point) { p.accounts[0].temporary, p.accounts[0].sent = uint64(i), uint64(i) })},
-			want: []string{"warning refusing"}, say: []string{"refuses messages for now", "and took 3"},
+			want: []string{"warning refusing"}, say: []string{"has been refusing messages", "and took 3"},
 		},
 		{
 			name: "no answers", c: condition{links: orange, points: hour(10, func(i int, p *point) { p.accounts[0].unanswered = uint64(i) })},
@@ -153,7 +153,7 @@ func TestDiagnosis(t *testing.T) {
 				links: orange, queue: queue("out", 5, 10*time.Minute),
 				messengers: []MessengerState{{Network: "xmpp", Since: noon.Add(-10 * time.Minute), LastError: "no route to host"}},
 			},
-			want: []string{"error messenger_away"}, say: []string{"xmpp is away for 10 min: no route to host", "5 messages wait"},
+			want: []string{"error messenger_away"}, say: []string{"xmpp has been away for 10 min: no route to host", "5 messages wait"},
 		},
 		{name: "a messenger that another instance has", c: condition{links: orange, messengers: []MessengerState{{Network: "xmpp", Elsewhere: true}}}},
 		{name: "held up, and nobody knows why", c: condition{links: orange, queue: queue("mt", 2, time.Hour)}, want: []string{"warning waiting"}, say: []string{"held up", "60 min"}},
@@ -173,7 +173,7 @@ func TestDiagnosis(t *testing.T) {
 				holds:  []bridge.Hold{{Kind: bridge.HoldLink, Name: "a", At: noon.Add(-time.Hour), By: "ed"}},
 				routes: []RouteState{{Name: "all", Links: []string{"a"}, Waiting: 3, OldestAt: noon.Add(-time.Hour)}},
 			},
-			want: []string{"warning held"}, say: []string{"Link a is paused for 60 min by ed. 3 messages wait, the oldest for 60 min."},
+			want: []string{"warning held"}, say: []string{"Link a has been paused for 60 min by ed. 3 messages wait, the oldest for 60 min."},
 		},
 		{
 			name: "a stage that has just been paused",
@@ -186,7 +186,7 @@ func TestDiagnosis(t *testing.T) {
 				links: orange, holds: []bridge.Hold{{Kind: bridge.HoldRoute, Name: "+33", At: noon.Add(-time.Hour)}},
 				routes: []RouteState{{Name: "+33", Links: []string{"orange"}, Waiting: 2, OldestAt: noon.Add(-time.Hour)}, {Name: "all", Links: []string{"orange"}, Waiting: 5, OldestAt: noon}},
 			},
-			want: []string{"warning held"}, say: []string{"Route +33 is paused for 60 min by an operator. 2 messages wait"},
+			want: []string{"warning held"}, say: []string{"Route +33 has been paused for 60 min by an operator. 2 messages wait"},
 		},
 		{
 			name: "old dead letters", c: condition{links: orange, queue: queue("dead", 2, 50*time.Hour)}, want: []string{"notice dead_letters"}, say: []string{"All is well"},

@@ -29,7 +29,7 @@ func TestFindings(t *testing.T) {
 	status, _, body := get(t, base+"/admin/v1/findings")
 	var got ops.Findings
 	decode(t, body, &got)
-	const want = "Link orange is down for 4 min: connection refused. 214 messages wait, the oldest for 4 min."
+	const want = "Link orange has been down for 4 min: connection refused. 214 messages wait, the oldest for 4 min."
 	if status != 200 || got.Summary != want || len(got.Findings) != 1 || got.Findings[0].Severity != ops.SeverityError {
 		t.Errorf("%d %s", status, body)
 	}

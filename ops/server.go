@@ -150,7 +150,10 @@ func (s *Server) Handler() http.Handler {
 		mux.HandleFunc("GET /admin/v1/audit", s.audit)
 		s.changeRoutes(mux)
 	}
-	return mux
+	if s.cfg.Insecure {
+		return mux
+	}
+	return s.ownHost(mux)
 }
 
 // Readiness is the body of /readyz.

@@ -34,7 +34,7 @@ func TestOpsPageInChromium(t *testing.T) {
 	if m, err := ann.send(t.Context(), "+33612345678", "Bonjour", ""); err != nil || m.Code != http.StatusAccepted {
 		t.Fatalf("%+v, %v", m, err)
 	}
-	b.sees(findings("throttled main", "Main throttles us"))
+	b.sees(findings("throttled main", "Main has throttled us"))
 	b.sees(`document.querySelector("#links tr .pill").textContent === "throttled" && document.title.startsWith("(1)")`)
 	if err := s.SwitchOff("throttled"); err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestOpsPageInChromium(t *testing.T) {
 		b.sees(`!document.querySelector("#confirm").open && document.querySelector("#links .pill").textContent === "` + verb + `"`)
 	}
 	hold("Pause", "held")
-	b.sees(findings("held link main", "Link main is paused for"))
+	b.sees(findings("held link main", "Link main has been paused for"))
 	hold("Resume", "bound")
 	// What nobody is known for is a dead letter; it is dropped with a name, and on record.
 	if _, err := s.Send(addressing.MustParseMSISDN("+33698765432"), "+33700000005", "to nobody"); err != nil {
@@ -69,7 +69,7 @@ func TestOpsPageInChromium(t *testing.T) {
 	b.sees(`!document.querySelector("#confirm").open && document.querySelectorAll("#dead tr").length === 0 && !document.querySelector("#dead-none").hidden`)
 	operatorAt{t, p.ops}.does("queue audit", "pause", "resume", "drop", "Zoé Łuk from", "unroutable")
 	stop()
-	b.sees(findings("link_down main", "Link main is down"))
+	b.sees(findings("link_down main", "Link main has been down"))
 	if m, err := ann.send(t.Context(), "+33612345678", "Bonjour", ""); err != nil || m.Code != http.StatusAccepted {
 		t.Fatalf("%+v, %v", m, err)
 	}

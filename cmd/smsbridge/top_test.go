@@ -26,7 +26,7 @@ func trouble() topAnswers {
 	}
 	return topAnswers{
 		Findings: ops.Findings{At: noon, Summary: "Link orange is down.", Findings: []ops.Finding{
-			{Severity: ops.SeverityError, Kind: "link_down", Text: "Link orange is down for 4 min: connection refused. 214 messages wait, the oldest for 4 min.", Advice: "Ask whether the SMSC is up."},
+			{Severity: ops.SeverityError, Kind: "link_down", Text: "Link orange has been down for 4 min: connection refused. 214 messages wait, the oldest for 4 min.", Advice: "Ask whether the SMSC is up."},
 			{Severity: ops.SeverityNotice, Kind: "dead_letters", Text: "2 messages were given up.", Advice: "Drop them."},
 		}},
 		Queue: ops.Queue{Stages: []ops.QueueRow{
@@ -52,7 +52,7 @@ func TestTopFrame(t *testing.T) {
 		not   []string
 	}{
 		{name: "trouble", state: topState{answers: trouble(), width: 80, height: 24}, want: []string{
-			"BROKEN    Link orange is down for 4 min: connection refused. 214 messages wait,", "          Ask whether the SMSC is up.", "to do     2 messages were given up.",
+			"BROKEN    Link orange has been down for 4 min: connection refused. 214 messages", "          Ask whether the SMSC is up.", "to do     2 messages were given up.",
 			"mt          214  4 min", "out           0  -          held", "dead          2  2 h", "A second  accepted 3\n",
 			"orange         down        4 min       0/10        7       2", "a-link-with-a… held", "+33                           214  4 min",
 		}, not: []string{"\x1b", "idle", "Drop them", "q quits"}},
@@ -138,12 +138,12 @@ func TestTopModel(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
-	shows("Link orange is down")
+	shows("Link orange has been down")
 	fails = away
 	step(step(askNow{})())
 	since := m.(topModel).state.lost
 	shows("NO ANSWER")
-	shows("Link orange is down")
+	shows("Link orange has been down")
 	step(step(askNow{})())
 	if got := m.(topModel).state.lost; since.IsZero() || got != since {
 		t.Errorf("away since %s, and before %s", got, since)
