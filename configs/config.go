@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"net/netip"
 	"time"
@@ -14,6 +15,8 @@ import (
 
 // Config is a whole configuration, checked.
 type Config struct {
+	// Source is what it was read from; the zero one where it was not read.
+	Source Source
 	// DataDir is where the daemon keeps its state. A relative one in the file has been
 	// joined to the file's folder.
 	DataDir string
@@ -32,6 +35,15 @@ type Config struct {
 	XMPP         *XMPP // nil where there is none
 	Web          *Web  // nil where there is none; XMPP or Web is set
 }
+
+// Source is a file and what it said, by which a later reading can be told from it. It is comparable.
+type Source struct {
+	File string
+	Sum  [sha256.Size]byte // of the content
+}
+
+// SourceOf is the source of data, which the file has.
+func SourceOf(file string, data []byte) Source { return Source{File: file, Sum: sha256.Sum256(data)} }
 
 // Log is how the daemon logs.
 type Log struct {

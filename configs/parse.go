@@ -35,7 +35,7 @@ func Parse(name string, data []byte) (*Config, error) {
 		r.problem("", nil, fmt.Sprintf("the file is larger than %d bytes: is it the right one?", maxFile))
 		return nil, &Error{Problems: r.problems}
 	}
-	cfg := &Config{}
+	cfg := &Config{Source: SourceOf(name, data)}
 	if root, ok := r.root(data); ok {
 		f := &file{reader: r, dir: filepath.Dir(name), cfg: cfg}
 		f.read(root)

@@ -50,6 +50,9 @@ func (s *Server) changeRoutes(mux *http.ServeMux) {
 		"DELETE /admin/v1/optouts":             s.endOptout,
 	})
 	maps.Copy(routes, s.controlRoutes())
+	if s.cfg.Reloader != nil {
+		routes["POST /admin/v1/reload"] = s.reload
+	}
 	for pattern, handler := range routes {
 		mux.Handle(pattern, guard.Handler(handler))
 	}

@@ -21,6 +21,7 @@ type Sources struct {
 	LinkCounts func() []LinkCounts
 	Messengers func() []MessengerState
 	Hub        func() bridge.Stats
+	Config     func() ConfigState
 }
 
 // scrapeTimeout bounds the reading of the depths: Prometheus gives up after 10 s by default.
@@ -92,6 +93,10 @@ var (
 
 	messengerConnected = gauge("messenger_connected", "Whether a messenger is connected: 1 or 0.", "network")
 
+	configOK      = gauge("config_ok", "Whether the configuration file, as it was last read, is in use: 1 or 0.")
+	configLoaded  = gauge("config_loaded_timestamp_seconds", "When the configuration that is in use was read.")
+	configReloads = counter("config_reloads_total", "Times that the configuration file was read again, by what became of it.", "result")
+
 	hubAccepted  = counter("bridge_mt_accepted_total", "Messages to phones that were accepted.")
 	hubRefused   = counter("bridge_mt_refusals_total", "Messages to phones that were refused at intake.", "reason")
 	hubSubmits   = counter("bridge_submits_total", "Submits of messages, by how they ended.", "outcome")
@@ -114,6 +119,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 		linkSubmits, linkSegments, linkRefused, linkFaults,
 		messengerConnected, messengerBounced, messengerPanics,
 		hubAccepted, hubRefused, hubSubmits, hubEnded, hubStored, hubDelivered, hubRepeated, hubReceipts, hubPanics, hubDead,
+		configOK, configLoaded, configReloads,
 	} {
 		ch <- f.desc
 	}
@@ -145,6 +151,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			emit(messengerBounced, float64(m.Bounced), m.Network)
 			emit(messengerPanics, float64(m.Panics), m.Network)
 		}
+	}
+	if c.Config != nil {
+		state := c.Config()
+		emit(configOK, flag(state.OK))
+		emit(configLoaded, float64(state.Loaded.Unix()))
+		emit(configReloads, float64(state.Reloads), "applied")
+		emit(configReloads, float64(state.Refused), "refused")
 	}
 	if c.Hub != nil {
 		collectHub(c.Hub(), emit)

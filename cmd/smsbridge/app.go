@@ -32,6 +32,11 @@ type app struct {
 	// history is what the operators' page plots.
 	history *ops.History
 	holds   *bridge.Holds
+	reader  reader
+	// byName are the links, and lookup that of ported numbers; a reload replaces them.
+	byName map[string]*smpp.Link
+	lookup *smpp.Portability // nil where there is none
+	reload *reloader         // nil where the configuration is of no file
 	// webListener is open from the start, so that the address is known; nil where
 	// somebody else serves the web messenger's handler.
 	webListener net.Listener
@@ -91,37 +96,49 @@ func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger)
 	if err = a.store.AnswerFell(a.links.Fell); err != nil {
 		return nil, err
 	}
+	a.reader.Store(newReader(a.cfg))
 	a.hub, err = bridge.New(hubConfig(a.cfg, a.log, networks), bridge.Ports{
 		Queue: a.store, Journal: a.store, Archive: a.store, Parts: a.store, Marks: a.store, Begun: a.store,
-		Carrier: a.links, Sessions: sessions{a}, Reader: newReader(a.cfg), Book: book,
+		Carrier: a.links, Sessions: sessions{a}, Reader: &a.reader, Book: book,
 	})
 	return book, err
 }
 
 // newLinks makes the links of the configuration. They store what comes through the
 // hub, which is there before they run.
-func (a *app) newLinks() (*smpp.Links, error) {
-	store := func(ctx context.Context, m bridge.MO) error { return a.hub.StoreMO(ctx, m) }
-	var links []*smpp.Link
-	for _, s := range a.cfg.SMSCs {
-		for _, c := range poolConfigs(linkConfig(s, a.cfg.DrainTimeout, a.log, store), s.Binds) {
-			c.SessionPrefix = a.store.Process() + "."
-			link, err := smpp.NewLink(c)
-			if err != nil {
-				return nil, err
-			}
-			links = append(links, link)
-		}
+func (a *app) newLinks() (_ *smpp.Links, err error) {
+	if a.lookup, err = newLookup(a.cfg, a.log); err != nil {
+		return nil, err
 	}
-	cfg := smpp.LinksConfig{Links: links, Routes: routeConfigs(a.cfg), MaxSegments: a.cfg.MT.MaxSegments}
-	if p := a.cfg.Portability; p != nil {
-		lookup, err := smpp.NewPortability(portabilityConfig(p, a.log))
-		if err != nil {
-			return nil, err
-		}
-		cfg.Operator = lookup.Operator
+	var cfg smpp.LinksConfig
+	if cfg, a.byName, err = a.linksConfig(a.cfg, nil, a.lookup); err != nil {
+		return nil, err
 	}
 	return smpp.NewLinks(cfg)
+}
+
+// linksConfig makes the links of a configuration, but for those of keep, which are there.
+func (a *app) linksConfig(from *configs.Config, keep map[string]*smpp.Link, lookup *smpp.Portability) (cfg smpp.LinksConfig, byName map[string]*smpp.Link, err error) {
+	store := func(ctx context.Context, m bridge.MO) error { return a.hub.StoreMO(ctx, m) }
+	cfg = smpp.LinksConfig{Routes: routeConfigs(from), Rates: accountRates(from), MaxSegments: from.MT.MaxSegments}
+	byName = make(map[string]*smpp.Link)
+	for _, s := range from.SMSCs {
+		for _, c := range poolConfigs(linkConfig(s, from.DrainTimeout, a.log, store), s.Binds) {
+			link := keep[c.Name]
+			if link == nil {
+				c.SessionPrefix = a.store.Process() + "."
+				if link, err = smpp.NewLink(c); err != nil {
+					return cfg, nil, err
+				}
+			}
+			byName[c.Name] = link
+			cfg.Links = append(cfg.Links, link)
+		}
+	}
+	if lookup != nil {
+		cfg.Operator = lookup.Operator
+	}
+	return cfg, byName, nil
 }
 
 func (a *app) openWeb(ctx context.Context) error {
@@ -146,10 +163,15 @@ func (a *app) openOps(book *addressing.Book) (err error) {
 		Depths: a.depths, Stages: a.stageStats, Leases: a.leases, Links: a.linkStates, LinkCounts: a.linkCounts, Messengers: a.messengerStates, Hub: a.hub.Stats,
 	}
 	a.history = ops.NewHistory(sources)
+	var reload ops.Reloader
+	if a.cfg.Source.File != "" {
+		a.reload = newReloader(a, a.cfg)
+		reload, sources.Config = a.reload, a.reload.State
+	}
 	a.ops, err = ops.New(ops.Config{
 		Addr: a.cfg.Ops.Listen, Insecure: a.cfg.Ops.Insecure, Book: book, Region: a.cfg.Numbers.Region,
 		Depths: a.depths, Instances: a.instances, Audit: a.store, Dead: a.store, Undertaker: undertaker{a},
-		Control: a.control(), History: a.history,
+		Control: a.control(), History: a.history, Reloader: reload,
 		Registry: ops.NewRegistry(version(), sources),
 		Checks: []ops.Check{
 			{Name: "queue", Check: a.store.Writable}, {Name: "workers", Check: func(context.Context) error { return a.store.Working() }},
@@ -174,6 +196,9 @@ func (a *app) run(ctx context.Context) error {
 	watch.run("ops", a.ops.Run)
 	watch.run("history", a.history.Run)
 	watch.run("watchdog", a.watchdog)
+	if a.reload != nil {
+		watch.run("reload", a.reload.run)
+	}
 	a.runHub(links, workers)
 	if a.webListener != nil {
 		intake.run("web", a.web.Run)
@@ -183,7 +208,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	a.log.Info().Str("version", version()).Int("links", len(a.cfg.SMSCs)).Str("data_dir", a.cfg.DataDir).Msg("smsbridge is running")
 
-	tellReady(a.log, "Serving.")
+	tellReady(a.log, statusServing)
 
 	<-ctx.Done()
 	tellStopping(a.log, a.cfg.DrainTimeout)

@@ -15,6 +15,7 @@ import (
 type cli struct {
 	Serve     ServeCmd        `cmd:"" help:"Run the bridge with a configuration file."`
 	Demo      DemoCmd         `cmd:"" help:"Try the bridge: a messenger beside a simulated phone, on one page in the browser."`
+	Reload    ReloadCmd       `cmd:"" help:"Have a running daemon read its configuration file again; a bad file changes nothing."`
 	Check     CheckCmd        `cmd:"" help:"Say what is wrong with a configuration file, or print the commented example."`
 	Queue     QueueCmd        `cmd:"" help:"Look at the queue of a running daemon, or move that of a stopped one."`
 	Link      LinkCmd         `cmd:"" help:"The links to SMSCs and the routes over them."`
@@ -34,6 +35,7 @@ type cli struct {
 // ServeCmd is `smsbridge serve`.
 type ServeCmd struct {
 	Config string `required:"" short:"c" placeholder:"FILE" env:"SMSBRIDGE_CONFIG" help:"The configuration file."`
+	Watch  bool   `default:"true" negatable:"" env:"SMSBRIDGE_WATCH" help:"Read the file again when it has changed; --no-watch leaves that to reload and SIGHUP."`
 }
 
 // DemoCmd is `smsbridge demo`.

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"io"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -16,10 +19,17 @@ func (c *ServeCmd) Run(ctx context.Context, std *stdio) error {
 	if err != nil {
 		return err
 	}
-	a, err := newApp(ctx, cfg, newLogger(std.err, cfg.Log))
+	// From now on: a daemon that is told to reload while it starts must not end.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	// The level is that of the whole process, so that a reload can change it.
+	zerolog.SetGlobalLevel(cfg.Log.Level)
+	a, err := newApp(ctx, cfg, newLogger(std.err, configs.Log{Level: zerolog.TraceLevel, Console: cfg.Log.Console}))
 	if err != nil {
 		return err
 	}
+	a.reload.hup, a.reload.watch = hup, c.Watch
 	return a.run(ctx)
 }
 

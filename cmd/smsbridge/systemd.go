@@ -20,6 +20,9 @@ func tellSystemd(log zerolog.Logger, assignments ...string) {
 	}
 }
 
+// statusServing is what `systemctl status` shows of a daemon that is well.
+const statusServing = "Serving."
+
 // stopMargin is what a stop may take beyond the drain timeout.
 const stopMargin = 10 * time.Second
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -87,15 +88,37 @@ var versions = map[configs.Version]byte{
 
 // poolConfigs are the links of one entry of the file: itself, or main-1, main-2 and so on.
 func poolConfigs(c smpp.LinkConfig, binds int) []smpp.LinkConfig {
-	if binds <= 1 {
-		return []smpp.LinkConfig{c}
-	}
-	all := make([]smpp.LinkConfig, binds)
-	for i := range all {
+	names := linkNames(configs.SMSC{Name: c.Name, Binds: binds})
+	all := make([]smpp.LinkConfig, len(names))
+	for i, name := range names {
 		all[i] = c
-		all[i].Name = fmt.Sprintf("%s-%d", c.Pool, i+1)
+		all[i].Name = name
 	}
 	return all
+}
+
+// linkNames are the names of the links of an entry.
+func linkNames(s configs.SMSC) []string {
+	if s.Binds <= 1 {
+		return []string{s.Name}
+	}
+	names := make([]string, s.Binds)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s-%d", s.Name, i+1)
+	}
+	return names
+}
+
+// accountRates are the rates of the accounts: of links that were given different ones the
+// lowest counts.
+func accountRates(cfg *configs.Config) map[string]float64 {
+	rates := make(map[string]float64)
+	for _, s := range cfg.SMSCs {
+		if r, given := rates[s.Account]; !given || r == 0 || s.Rate > 0 && s.Rate < r {
+			rates[s.Account] = s.Rate
+		}
+	}
+	return rates
 }
 
 func routeConfigs(cfg *configs.Config) []smpp.Route {
@@ -110,6 +133,14 @@ func routeConfigs(cfg *configs.Config) []smpp.Route {
 	return all
 }
 
+// newLookup makes the look-up of ported numbers; nil where there is none.
+func newLookup(cfg *configs.Config, log zerolog.Logger) (*smpp.Portability, error) {
+	if cfg.Portability == nil {
+		return nil, nil
+	}
+	return smpp.NewPortability(portabilityConfig(cfg.Portability, log))
+}
+
 func portabilityConfig(p *configs.Portability, log zerolog.Logger) smpp.PortabilityConfig {
 	c := smpp.PortabilityConfig{URL: p.URL, Field: p.Field, Timeout: p.Timeout, TTL: p.Keep, MaxEntries: p.Max, Logger: room(log, "smpp")}
 	if !p.Token.IsZero() {
@@ -117,6 +148,15 @@ func portabilityConfig(p *configs.Portability, log zerolog.Logger) smpp.Portabil
 	}
 	return c
 }
+
+// reader is the [smpp.Reader] of the configuration of the moment; it implements [bridge.Reader].
+type reader struct{ atomic.Pointer[smpp.Reader] }
+
+// ReadMO is that of [smpp.Reader].
+func (r *reader) ReadMO(m bridge.MO) (bridge.Short, error) { return r.Load().ReadMO(m) }
+
+// JoinMO is that of [smpp.Reader].
+func (r *reader) JoinMO(parts []bridge.MO) (string, error) { return r.Load().JoinMO(parts) }
 
 func newReader(cfg *configs.Config) *smpp.Reader {
 	r := &smpp.Reader{Region: cfg.Numbers.Region, Accounts: make(map[string]smpp.ReadConfig)}
