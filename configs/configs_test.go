@@ -154,6 +154,10 @@ func TestFull(t *testing.T) {
 			Tokens: []configs.Token{{User: "ann", Hash: "sha256:" + strings.Repeat("0f", 32)}},
 		},
 	}
+	if cfg.Source.File != "testdata/full.yaml" {
+		t.Errorf("it was read from %q", cfg.Source.File)
+	}
+	cfg.Source = configs.Source{}
 	ignore := cmp.FilterPath(func(p cmp.Path) bool {
 		return p.Last().Type() == reflect.TypeFor[configs.Secret]()
 	}, cmp.Ignore())

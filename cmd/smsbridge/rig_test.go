@@ -33,6 +33,7 @@ const patience = 2 * time.Minute
 // process is a daemon of its own.
 type process struct {
 	cmd    *exec.Cmd
+	config string // its file
 	web    string // URL of the web messenger; empty where there is none
 	ops    string // URL of the operator's listener
 	ready  chan struct{}
@@ -60,9 +61,9 @@ func (o *output) String() string {
 
 // startDaemon runs `smsbridge serve` with a configuration file, and returns once it
 // serves. The process is killed at the end of the test if it still runs.
-func startDaemon(t *testing.T, config string) *process {
+func startDaemon(t *testing.T, config string, flags ...string) *process {
 	t.Helper()
-	p := launchDaemon(t, config)
+	p := launchDaemon(t, config, flags...)
 	select {
 	case <-p.ready:
 	case <-p.exited:
@@ -74,13 +75,13 @@ func startDaemon(t *testing.T, config string) *process {
 }
 
 // launchDaemon is startDaemon without the wait.
-func launchDaemon(t *testing.T, config string) *process {
+func launchDaemon(t *testing.T, config string, flags ...string) *process {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "smsbridge.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(os.Args[0], "serve", "--config", path), ready: make(chan struct{}), exited: make(chan struct{}), stderr: &output{}}
+	p := &process{cmd: exec.Command(os.Args[0], append([]string{"serve", "--config", path}, flags...)...), config: path, ready: make(chan struct{}), exited: make(chan struct{}), stderr: &output{}}
 	p.cmd.Env = append(os.Environ(), asDaemon+"=1")
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
