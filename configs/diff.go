@@ -146,7 +146,7 @@ func (d *differ) leaf(path string, from, to reflect.Value) {
 
 // wordFor is a value as a log may have it.
 func wordFor(v reflect.Value) string {
-	if level, ok := v.Interface().(zerolog.Level); ok {
+	if level, ok := reflect.TypeAssert[zerolog.Level](v); ok {
 		return level.String()
 	}
 	if v.IsZero() && v.Kind() != reflect.Bool {

@@ -91,12 +91,12 @@ func TestDiffNamesAreThoseOfTheFile(t *testing.T) {
 			walk(path, v.Elem())
 			return
 		case v.Kind() == reflect.Struct:
-			for i := range v.NumField() {
-				name := settingName(v, v.Field(i).Name)
+			for field := range v.Fields() {
+				name := settingName(v, field.Name)
 				if name == "" {
 					name = path
 				}
-				walk(name, v.Field(i).Type)
+				walk(name, field.Type)
 			}
 			return
 		}
