@@ -152,7 +152,7 @@ func wordFor(v reflect.Value) string {
 	if v.IsZero() && v.Kind() != reflect.Bool {
 		return notSet
 	}
-	return urlSecret.ReplaceAllString(fmt.Sprint(v.Interface()), "//"+hidden+"@")
+	return HideSecrets(fmt.Sprint(v.Interface()))
 }
 
 func given(is bool) string {

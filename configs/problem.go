@@ -76,7 +76,7 @@ func newSource(data []byte) source {
 	lines := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
 	within := -1 // the indent of the secret's key, or -1
 	for i, line := range lines {
-		lines[i] = urlSecret.ReplaceAllString(line, "//"+hidden+"@")
+		lines[i] = HideSecrets(line)
 		indent := len(line) - len(strings.TrimLeft(line, " \t-"))
 		if within >= 0 && (indent > within || strings.TrimSpace(line) == "") {
 			lines[i] = line[:min(indent, len(line))] + hidden
@@ -90,6 +90,9 @@ func newSource(data []byte) source {
 	}
 	return source{lines: lines}
 }
+
+// HideSecrets hides the name and the password in a URL.
+func HideSecrets(url string) string { return urlSecret.ReplaceAllString(url, "//"+hidden+"@") }
 
 // maxExcerpt is the longest line that an excerpt shows, in characters.
 const maxExcerpt = 120

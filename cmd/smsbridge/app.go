@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -37,6 +38,7 @@ type app struct {
 	byName map[string]*smpp.Link
 	lookup *smpp.Portability // nil where there is none
 	reload *reloader         // nil where the configuration is of no file
+	greet  io.Writer         // a person's terminal; nil where nobody looks
 	// webListener is open from the start, so that the address is known; nil where
 	// somebody else serves the web messenger's handler.
 	webListener net.Listener
@@ -174,7 +176,8 @@ func (a *app) openOps(book *addressing.Book) (err error) {
 		Control: a.control(), History: a.history, Reloader: reload,
 		Registry: ops.NewRegistry(version(), sources),
 		Checks: []ops.Check{
-			{Name: "queue", Check: a.store.Writable}, {Name: "workers", Check: func(context.Context) error { return a.store.Working() }},
+			{Name: "queue", Check: a.store.Writable},
+			{Name: "workers", Check: func(context.Context) error { return a.store.Working() }},
 			ops.LinksReady(a.linkStates), ops.MessengersReady(a.messengerStates),
 		},
 		Logger: room(a.log, "ops"),
@@ -206,8 +209,7 @@ func (a *app) run(ctx context.Context) error {
 	if a.xmpp != nil {
 		intake.run("xmpp", func(ctx context.Context) error { return a.store.RunBeside(ctx, addressing.NetworkXMPP, a.xmpp.Run) })
 	}
-	a.log.Info().Str("version", version()).Int("links", len(a.cfg.SMSCs)).Str("data_dir", a.cfg.DataDir).Msg("smsbridge is running")
-
+	a.announce()
 	tellReady(a.log, statusServing)
 
 	<-ctx.Done()
@@ -216,9 +218,21 @@ func (a *app) run(ctx context.Context) error {
 	began := time.Now()
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.DrainTimeout)
 	defer cancel()
-	err := errors.Join(intake.stop(bound), workers.stop(bound), links.stop(bound), watch.stop(bound), a.close())
+	err := errors.Join(intake.stop(bound), workers.stop(bound), links.stop(bound), watch.stop(bound))
+	a.tellRemaining(bound)
+	err = errors.Join(err, a.close())
 	a.log.Info().Dur("took", time.Since(began)).AnErr("error", err).Msg("smsbridge has stopped")
 	return err
+}
+
+// tellRemaining logs what stays in the queue for the next start.
+func (a *app) tellRemaining(ctx context.Context) {
+	depths, err := a.depths(ctx)
+	event := a.log.Info().AnErr("error", err)
+	for _, d := range depths {
+		event = event.Uint64(d.Stage, d.Messages)
+	}
+	event.Msg("stopping: what remains in the queue is kept for the next start")
 }
 
 // runHub runs the links and what works on the queues.

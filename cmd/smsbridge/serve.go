@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/term"
 
 	"smsbridge/configs"
 )
@@ -30,6 +31,9 @@ func (c *ServeCmd) Run(ctx context.Context, std *stdio) error {
 		return err
 	}
 	a.reload.hup, a.reload.watch = hup, c.Watch
+	if f, ok := std.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		a.greet = f
+	}
 	return a.run(ctx)
 }
 

@@ -87,7 +87,7 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 		defer close(followed)
 		err = s.cfg.Log.Follow(ctx, v.handle, after, forward(ctx, events))
 	}()
-	s.pump(ctx, out, events, followed)
+	s.pump(ctx, out, events, followed, s.stillIn(r))
 	ended := ctx.Err() != nil
 	cancel()
 	<-followed
@@ -97,8 +97,23 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// pump writes events until the stream ends.
-func (s *Server) pump(ctx context.Context, out *eventWriter, events <-chan event, followed <-chan struct{}) {
+// stillIn tells, whenever it is asked, whether who made a request would be let in now, which
+// [Server.PreparePeople] may have changed.
+func (s *Server) stillIn(r *http.Request) func() bool {
+	var seen *people // those who let it in may be others by now
+	return func() bool {
+		now := s.people.Load()
+		if now == seen {
+			return true
+		}
+		seen = now
+		_, err := s.authenticate(r)
+		return err == nil
+	}
+}
+
+// pump writes events until the stream ends, or who reads them is let in no more.
+func (s *Server) pump(ctx context.Context, out *eventWriter, events <-chan event, followed <-chan struct{}, stillIn func() bool) {
 	beat := time.NewTicker(s.cfg.Heartbeat)
 	defer beat.Stop()
 	for {
@@ -114,7 +129,7 @@ func (s *Server) pump(ctx context.Context, out *eventWriter, events <-chan event
 		case <-ctx.Done():
 			return
 		}
-		if out.send(next) != nil {
+		if !stillIn() || out.send(next) != nil {
 			return // the client went away or is too slow; it comes back with its Last-Event-ID
 		}
 	}

@@ -233,9 +233,12 @@ func TestStreamsEnd(t *testing.T) {
 		name string
 		log  web.Log
 		slow bool
+		// without takes out who reads.
+		without bool
 	}{
-		{"slow reader", nowhere{}, true},
-		{"session ends", quiet{}, false},
+		{name: "slow reader", log: nowhere{}, slow: true},
+		{name: "session ends", log: quiet{}},
+		{name: "taken out", log: quiet{}, without: true},
 	}
 	const lifetime = 7 * 24 * time.Hour
 	for _, tt := range tests {
@@ -266,6 +269,13 @@ func TestStreamsEnd(t *testing.T) {
 				if tt.slow {
 					time.Sleep(time.Minute)
 				}
+				if tt.without {
+					apply, err := s.PreparePeople(nil, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					apply()
+				}
 				count := 0
 				for lines.Scan() && count < 10_000 { // the log of the slow reader has no end
 					count++
@@ -273,8 +283,12 @@ func TestStreamsEnd(t *testing.T) {
 				if count == 10_000 {
 					t.Error("the stream waited for its reader")
 				}
-				if !tt.slow && time.Since(began) != lifetime {
-					t.Errorf("the stream ended after %s; want %s", time.Since(began), lifetime)
+				want := lifetime
+				if tt.without {
+					want = time.Hour // the next heartbeat
+				}
+				if !tt.slow && time.Since(began) != want {
+					t.Errorf("the stream ended after %s; want %s", time.Since(began), want)
 				}
 				_ = client.Close()
 				cancel()
