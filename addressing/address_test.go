@@ -112,7 +112,7 @@ func TestBareDigitsAsNumber(t *testing.T) {
 }
 
 func FuzzParseMSISDN(f *testing.F) {
-	for _, s := range []string{"+33612345678", "0612345678", "tel:+1-202-555-0100", "٠٦١٢٣٤٥٦٧٨", "+800 1234 5678"} {
+	for _, s := range []string{"+33612345678", "0612345678", "tel:+1-202-555-0100", "٠٦١٢٣٤٥٦٧٨", "+800 1234 5678", "36180;phone-context=+33"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -51,7 +51,7 @@ func (sp spelling) refuseEmergency(region string) error {
 		return nil
 	}
 	if emergency(sp.digits, region) || sp.plus && emergency(sp.behindCode()) {
-		return fmt.Errorf("%w: %q is an emergency number, which no SMS from here can reach: call it from a phone", ErrInvalid, sp.text)
+		return fmt.Errorf("%w: %q is an emergency number, which no SMS from here reaches: call it from a phone", ErrInvalid, sp.text)
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (sp spelling) refuseShort(region string) error {
 	if code == 0 || !short(code, digits) {
 		return nil
 	}
-	return fmt.Errorf("%w: %q is a short number, which means something in one country only: only phone numbers like +33612345678 can be reached", ErrInvalid, sp.text)
+	return fmt.Errorf("%w: %q is a short number, which means something in one country only: write it like 36180;phone-context=+33, if the operator of this bridge lets you write to it", ErrInvalid, sp.text)
 }
 
 // short tells whether digits are a short number in the countries of a country code.

@@ -2,6 +2,7 @@ package addressing
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -14,6 +15,8 @@ type Rules struct {
 	Valid bool
 	// Premium allows numbers of premium-rate services, where each text may cost a lot.
 	Premium bool
+	// Short are the short numbers that may be texted, emergency numbers among them; no others may.
+	Short []MSISDN
 }
 
 // Errors of [Rules.Check].
@@ -22,10 +25,18 @@ var (
 	ErrNotInPlan = fmt.Errorf("%w: the number is in no range of its numbering plan", ErrInvalid)
 	// ErrPremium: it is a premium-rate number.
 	ErrPremium = fmt.Errorf("%w: the number is of a premium-rate service", ErrInvalid)
+	// ErrShort: it is a short number that is not among those that may be texted.
+	ErrShort = fmt.Errorf("%w: the short number may not be texted", ErrInvalid)
 )
 
-// Check tells whether m may be texted: the error is nil, [ErrNotInPlan] or [ErrPremium].
+// Check tells whether m may be texted: the error is nil, [ErrNotInPlan], [ErrPremium] or [ErrShort].
 func (r Rules) Check(m MSISDN) error {
+	if _, _, short := m.ShortNumber(); short {
+		if slices.Contains(r.Short, m) {
+			return nil
+		}
+		return ErrShort
+	}
 	if r.Premium && !r.Valid {
 		return nil
 	}

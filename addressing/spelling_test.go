@@ -327,7 +327,6 @@ func TestRefusedSpellings(t *testing.T) {
 		{"short number of SMS services", "FR", "36 180", "short number"},
 		{"short number of emergencies by SMS", "FR", "114", "short number"},
 		{"short number with a country code", "", "+33 3620", "short number"},
-		{"our way of writing short codes", "", "3620;phone-context=+33", "short number"},
 		{"no area code", "US", "555-0123", "no area code"},
 		{"no area code, with a country code", "", "+1 555-0123", "no area code"},
 		{"too short", "FR", "+33 1 23 45 67", "too few digits for its country, +33"},

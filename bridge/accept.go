@@ -101,7 +101,14 @@ func (h *Hub) phone(to string) (addressing.MSISDN, error) {
 	if p, known := h.read.get(to); known {
 		return p, nil
 	}
-	p, err := addressing.ParseMSISDN(to, h.config().Region)
+	cfg := h.config()
+	p, err := addressing.ParseMSISDN(to, cfg.Region)
+	if err != nil {
+		// A short number as it is dialled at home, if it is one of those that may be texted.
+		if short, is := addressing.ParseShort(to, cfg.Region); is == nil && cfg.Policy.Numbers.Check(short) == nil {
+			return short, nil
+		}
+	}
 	if err == nil && len(to) <= longestRead {
 		h.read.put(to, p)
 	}

@@ -89,7 +89,8 @@ func (h *Hub) handOf(ctx context.Context, account, id string, at time.Time, c ad
 
 // nobody tells the phone that its text belongs to nobody, and keeps it as a dead letter.
 func (h *Hub) nobody(ctx context.Context, parts []MO, short Short) error {
-	if h.Book.InPool(short.Number) || h.Book.Shared(short.Number) {
+	_, _, service := short.Phone.ShortNumber() // a machine, which might answer the answer
+	if !service && (h.Book.InPool(short.Number) || h.Book.Shared(short.Number)) {
 		if err := h.answerNobody(ctx, parts[0], short); err != nil {
 			return err
 		}

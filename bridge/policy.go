@@ -12,7 +12,7 @@ import (
 )
 
 // Policy is who may text whom. The zero value lets everybody text every phone but
-// those of premium-rate services.
+// those of premium-rate services, and no short number.
 type Policy struct {
 	// Numbers is which phones may be texted at all.
 	Numbers addressing.Rules
@@ -64,6 +64,11 @@ func (h *Hub) permit(ctx context.Context, handle addressing.Handle, phone addres
 	}
 	policy := h.config().Policy
 	switch err := policy.Numbers.Check(phone); {
+	case errors.Is(err, addressing.ErrShort):
+		return &RefusalError{
+			Reason: ReasonNotPermitted,
+			Text:   fmt.Sprintf("%s is a short number, which may not be texted from here. In an emergency, call. Ask the operator of the bridge if you need to text it.", phone),
+		}
 	case errors.Is(err, addressing.ErrPremium):
 		return &RefusalError{
 			Reason: ReasonNotPermitted,

@@ -87,6 +87,9 @@ func TestWhoMayTextWhom(t *testing.T) {
 	}
 }
 
+// sms114 is the emergency number of France that takes texts.
+var sms114 = addressing.MustParseMSISDN("114;phone-context=+33")
+
 func TestWhichNumbersMayBeTexted(t *testing.T) {
 	const premium, fiction = "+33899123456", "+33639980012"
 	tests := []struct {
@@ -102,6 +105,10 @@ func TestWhichNumbersMayBeTexted(t *testing.T) {
 		{"valid", phone.String(), addressing.Rules{Valid: true}, "", ""},
 		{"emergency", "112", addressing.Rules{Premium: true}, bridge.ReasonBadNumber, "emergency number"},
 		{"short", "3620", addressing.Rules{Premium: true}, bridge.ReasonBadNumber, "short number"},
+		{"short, in full", "3620;phone-context=+33", addressing.Rules{Premium: true}, bridge.ReasonNotPermitted, "short number"},
+		{"emergency, allowed", "114", addressing.Rules{Short: []addressing.MSISDN{sms114}}, "", ""},
+		{"emergency, allowed, in full", "114;phone-context=+33", addressing.Rules{Valid: true, Short: []addressing.MSISDN{sms114}}, "", ""},
+		{"emergency, another allowed", "112", addressing.Rules{Short: []addressing.MSISDN{sms114}}, bridge.ReasonBadNumber, "emergency number"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

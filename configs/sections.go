@@ -106,12 +106,22 @@ func natsURL(text string) (string, error) {
 	return text, nil
 }
 
+// shortNumber reads a short number that people may write to.
+func shortNumber(text, region string) (addressing.MSISDN, error) {
+	m, err := addressing.ParseShort(text, region)
+	if err != nil {
+		return m, fmt.Errorf("must be a short number with its country, such as 114;phone-context=+33, got %s", shown(text))
+	}
+	return m, nil
+}
+
 func (f *file) readNumbers(s *section) {
 	n := &f.cfg.Numbers
 	n.Region = read(s, "region", region, "")
 	f.cfg.Policy.Numbers = addressing.Rules{
 		Valid:   read(s, "accept", oneOf(acceptPossible, acceptValid), acceptPossible) == acceptValid,
 		Premium: read(s, "premium_rate", boolean, false),
+		Short:   listOf(s.get("short_numbers"), func(text string) (addressing.MSISDN, error) { return shortNumber(text, n.Region) }),
 	}
 	seen := make(map[addressing.Number]string)
 	handles := make(map[addressing.Handle]string)

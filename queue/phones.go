@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -33,7 +34,7 @@ func (s *Store) LoadRecord(ctx context.Context, phone addressing.MSISDN) (addres
 	}
 	began := s.records.begin(era)
 	var r addressing.Record
-	data, rev, err := s.load(ctx, s.phones, phone.Digits())
+	data, rev, err := s.load(ctx, s.phones, recordKey(phone))
 	if errors.Is(err, bridge.ErrNotFound) {
 		return r, 0, nil
 	}
@@ -53,7 +54,27 @@ func (s *Store) LoadRecord(ctx context.Context, phone addressing.MSISDN) (addres
 // code begins with a zero.
 func phoneKey(phone addressing.MSISDN) uint64 {
 	key, _ := strconv.ParseUint(phone.Digits(), 10, 64) // a MSISDN has digits only
+	if _, _, short := phone.ShortNumber(); short {
+		key |= 1 << 63
+	}
 	return key
+}
+
+// recordKey names the record of a phone: 33612345678, or 33-114 for a short number.
+func recordKey(phone addressing.MSISDN) string {
+	if digits, country, short := phone.ShortNumber(); short {
+		return country + "-" + digits
+	}
+	return phone.Digits()
+}
+
+// phoneOf reads what recordKey wrote.
+func phoneOf(key string) (phone addressing.MSISDN, err error) {
+	text := "+" + key
+	if country, digits, short := strings.Cut(key, "-"); short {
+		text = digits + ";phone-context=+" + country
+	}
+	return phone, phone.UnmarshalText([]byte(text))
 }
 
 // SaveRecord stores r if the revision is still rev; otherwise the error wraps
@@ -63,7 +84,7 @@ func (s *Store) SaveRecord(ctx context.Context, phone addressing.MSISDN, r addre
 	began := s.records.begin(era)
 	data, err := json.Marshal(r)
 	if err == nil {
-		next, err = s.save(ctx, s.phones, phone.Digits(), data, rev)
+		next, err = s.save(ctx, s.phones, recordKey(phone), data, rev)
 	}
 	if err != nil {
 		s.records.doubt(phoneKey(phone), rev)
@@ -82,9 +103,9 @@ func (s *Store) SaveRecord(ctx context.Context, phone addressing.MSISDN, r addre
 // the whole bucket, some 100,000 records a second: for an operator's question.
 func (s *Store) RangeRecords(ctx context.Context, fn func(addressing.MSISDN, addressing.Record) bool) error {
 	err := s.each(ctx, s.phones, func(e jetstream.KeyValueEntry) bool {
-		var phone addressing.MSISDN
 		var r addressing.Record
-		if err := errors.Join(phone.UnmarshalText([]byte("+"+e.Key())), json.Unmarshal(e.Value(), &r)); err != nil {
+		phone, err := phoneOf(e.Key())
+		if err := errors.Join(err, json.Unmarshal(e.Value(), &r)); err != nil {
 			// One record that cannot be read hides no other.
 			s.log.Error().Err(err).Msg("queue: a record of a phone cannot be read")
 			return true

@@ -276,12 +276,17 @@ func TestRecords(t *testing.T) {
 	wantError(t, s.SaveRecord(ctx, phone(1), r, rev), nil)
 	wantError(t, s.SaveRecord(ctx, phone(1), r, rev), addressing.ErrConflict)
 	wantError(t, s.SaveRecord(ctx, phone(2), r, 0), nil)
+	short := addressing.MustParseMSISDN("114;phone-context=+33")
+	wantError(t, s.SaveRecord(ctx, short, r, 0), nil)
+	if got, _, err := s.LoadRecord(ctx, short); err != nil || len(got.Entries) != 1 {
+		t.Errorf("the record of a short number is %+v, %v", got, err)
+	}
 	found := make(map[addressing.MSISDN]int)
 	wantError(t, s.RangeRecords(ctx, func(p addressing.MSISDN, r addressing.Record) bool {
 		found[p] += len(r.Entries)
 		return true
 	}), nil)
-	if len(found) != 2 || found[phone(2)] != 1 {
+	if len(found) != 3 || found[phone(2)] != 1 || found[short] != 1 {
 		t.Errorf("found %v", found)
 	}
 }

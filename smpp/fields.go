@@ -60,7 +60,7 @@ func (l *Link) submitSM(sub bridge.Submission, segment Segment, place int) *PDU 
 	s := &Short{
 		ServiceType:        fields.ServiceType,
 		Source:             sourceAddress(sub.Number),
-		Destination:        bridge.Address{TON: tonInternational, NPI: npiISDN, Addr: sub.Phone.Digits()},
+		Destination:        destinationAddress(sub.Phone),
 		ESMClass:           segment.ESMClass,
 		ProtocolID:         fields.ProtocolID,
 		Priority:           fields.Priority,

@@ -51,7 +51,7 @@ type Reader struct {
 // addresses. The error wraps [ErrNoReply], [ErrOurNumber], [ErrReceipt] or [ErrBinary].
 func (r *Reader) ReadMO(m bridge.MO) (bridge.Short, error) {
 	if m.IsReceipt() {
-		phone, _ := r.phone(m.Source)
+		phone, _ := r.phone(m.Source, r.country(m.Account))
 		receipt, err := r.receipt(m, phone)
 		if err == nil {
 			return bridge.Short{Receipt: &receipt, Phone: phone}, nil
@@ -61,12 +61,12 @@ func (r *Reader) ReadMO(m bridge.MO) (bridge.Short, error) {
 			return bridge.Short{}, err
 		}
 	}
-	account := r.Accounts[m.Account]
-	phone, err := r.phone(m.Source)
+	account, country := r.Accounts[m.Account], r.country(m.Account)
+	phone, err := r.phone(m.Source, country)
 	if err != nil {
 		return bridge.Short{}, err
 	}
-	number, err := r.number(m.Destination, account.Country)
+	number, err := r.number(m.Destination, country)
 	if err != nil {
 		return bridge.Short{}, err
 	}

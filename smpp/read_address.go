@@ -28,10 +28,23 @@ const (
 	leastDialable = 7
 )
 
-// phone reads the address of a person's phone.
-func (r *Reader) phone(a bridge.Address) (addressing.MSISDN, error) {
+// country is the calling code of an account's short numbers; empty where nobody has said it.
+func (r *Reader) country(account string) string {
+	if c := r.Accounts[account].Country; c != "" || r.Region == "" {
+		return c
+	}
+	return strconv.Itoa(phonenumbers.GetCountryCodeForRegion(r.Region))
+}
+
+// phone reads the address of a person's phone, or of a service with a short number.
+func (r *Reader) phone(a bridge.Address, country string) (addressing.MSISDN, error) {
 	if m, ok := parsePhone(a, r.Region); ok {
 		return m, nil
+	}
+	if in := strings.TrimSpace(a.Addr); isDecimal(in) && len(in) <= surelyShort && country != "" && country != "0" {
+		if m, ok := tryPhone(in+";phone-context=+"+country, ""); ok {
+			return m, nil
+		}
 	}
 	return addressing.MSISDN{}, fmt.Errorf("%w: %s", ErrNoReply, describe(a))
 }
@@ -77,9 +90,6 @@ func tryPhone(s, region string) (addressing.MSISDN, bool) {
 // type of number says so, are a short code of country.
 func (r *Reader) number(a bridge.Address, country string) (addressing.Number, error) {
 	in := strings.TrimSpace(a.Addr)
-	if country == "" && r.Region != "" {
-		country = strconv.Itoa(phonenumbers.GetCountryCodeForRegion(r.Region))
-	}
 	short := isDecimal(in) && len(in) <= maxShortCode && country != "" && country != "0"
 	if short && (len(in) <= surelyShort || typeSaysShort(a.TON)) {
 		return r.parseNumber(a, in+";phone-context=+"+country)

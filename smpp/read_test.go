@@ -51,6 +51,8 @@ func TestReadAddresses(t *testing.T) {
 		{"short code under the international type", "", bridge.Address{TON: 1, Addr: "33612345678"}, bridge.Address{TON: 1, Addr: "123"}, phone, "123;phone-context=+33"},
 		{"short code of the account's country", "monaco", bridge.Address{TON: 1, Addr: "33612345678"}, bridge.Address{TON: 6, Addr: "36180"}, phone, "36180;phone-context=+377"},
 		{"short code of eight digits", "", bridge.Address{TON: 1, Addr: "33612345678"}, bridge.Address{TON: 4, Addr: "12345678"}, phone, "12345678;phone-context=+33"},
+		{"from a short number", "", bridge.Address{TON: 3, Addr: "36180"}, bridge.Address{TON: 1, Addr: "33700000001"}, "36180;phone-context=+33", number},
+		{"from a short number of the account's country", "monaco", bridge.Address{Addr: "114"}, bridge.Address{TON: 1, Addr: "33700000001"}, "114;phone-context=+377", number},
 		{"a name of ours", "", bridge.Address{TON: 1, Addr: "33612345678"}, bridge.Address{TON: 5, Addr: "VANSO"}, phone, "VANSO"},
 	}
 	for _, tt := range tests {
@@ -109,7 +111,7 @@ func TestReadRefuses(t *testing.T) {
 		says                string
 	}{
 		{"a name", "FR", bridge.Address{TON: 5, Addr: "Acme"}, number, smpp.ErrNoReply, `"Acme" (TON 5, a name`},
-		{"a short code", "FR", bridge.Address{TON: 3, Addr: "36180"}, number, smpp.ErrNoReply, "5 digits"},
+		{"a short number without a country", "", bridge.Address{TON: 3, Addr: "36180"}, number, smpp.ErrNoReply, "5 digits"},
 		{"nobody", "FR", bridge.Address{}, number, smpp.ErrNoReply, "empty"},
 		{"national without a region", "", bridge.Address{TON: 2, Addr: "0612345678"}, number, smpp.ErrNoReply, "national"},
 		{"to nobody", "FR", phone, bridge.Address{}, smpp.ErrOurNumber, "empty"},

@@ -115,6 +115,14 @@ func refused(r bridge.Result, status Status, rule StatusRule) bridge.Result {
 // npiISDN is the numbering plan of E.164 (SMPP 3.4, 5.2.6).
 const npiISDN = 1
 
+// destinationAddress spells a phone, or a short number as it is dialled in its country.
+func destinationAddress(phone addressing.MSISDN) bridge.Address {
+	if digits, _, short := phone.ShortNumber(); short {
+		return bridge.Address{TON: tonNetwork, Addr: digits}
+	}
+	return bridge.Address{TON: tonInternational, NPI: npiISDN, Addr: phone.Digits()}
+}
+
 // sourceAddress spells a Number as most SMSCs want it; many refuse a leading plus. The
 // zero Number leaves the choice of sender to the SMSC (SMPP 3.4, 5.2.8).
 func sourceAddress(n addressing.Number) bridge.Address {

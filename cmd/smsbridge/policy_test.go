@@ -2,9 +2,11 @@ package main
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"smsbridge/addressing"
 	"smsbridge/smpp/smsc"
 )
 
@@ -48,5 +50,43 @@ policy:
 	all[0].base = startDaemon(t, config).web
 	if m, err := all[0].send(t.Context(), "+33612345673", "after a restart", ""); err != nil || m.Reason != "too_many_open" {
 		t.Errorf("after a restart: %+v, %v", m, err)
+	}
+}
+
+// TestShortNumber: a person writes to a service and to an emergency number that takes texts, where
+// the operator lets them, and gets the service's answer; its receipt is known as well.
+func TestShortNumber(t *testing.T) {
+	all, hashes := people("ann")
+	ann := all[0]
+	s := startSMSC(t, smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond})
+	config := strings.Replace(testConfig(t.TempDir(), s.Addr(), hashes, ""), "region: FR\n", "region: FR\n  short_numbers: [\"114\", \"36180;phone-context=+33\"]\n", 1)
+	ann.base = startDaemon(t, config).web
+	for to, code := range map[string]int{"114": http.StatusAccepted, "3 61 80": http.StatusAccepted, "3620;phone-context=+33": http.StatusForbidden} {
+		if m, err := ann.send(t.Context(), to, "Bonjour "+to, ""); err != nil || m.Code != code {
+			t.Errorf("%s: %+v, %v; want %d", to, m, err, code)
+		}
+	}
+	for id, state := range ann.awaitFinal(t, 2) {
+		if state != "delivered" {
+			t.Errorf("%s ended as %s", id, state)
+		}
+	}
+	// The simulator has no countries: to it they are phones with few digits.
+	service := messages(t, s, "+36180")
+	if len(service) != 1 || service[0].Text != "Bonjour 3 61 80" || len(messages(t, s, "+114")) != 1 {
+		t.Fatalf("the service has %+v", service)
+	}
+	var phone addressing.MSISDN
+	if err := phone.UnmarshalText([]byte("+36180")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Send(phone, service[0].From, "Votre code est 42"); err != nil {
+		t.Fatal(err)
+	}
+	if !ann.wrote(t, "Votre code est 42") {
+		t.Error("the answer did not come")
+	}
+	if said := ann.said(t, "36180;phone-context=+33"); len(said) != 2 {
+		t.Errorf("the conversation is %q", said)
 	}
 }

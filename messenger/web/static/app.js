@@ -205,8 +205,10 @@ function go(phone) {
 function route() {
   if (!user) return;
   const phone = decodeURIComponent(location.hash.slice(1));
-  $("app").classList.toggle("open", /^\+[0-9]+$/.test(phone));
-  if (!/^\+[0-9]+$/.test(phone)) {
+  // A phone, or a short number with its country.
+  const is = /^(\+[0-9]+|[0-9]+;phone-context=\+[0-9]+)$/.test(phone);
+  $("app").classList.toggle("open", is);
+  if (!is) {
     chat.close();
     return render();
   }
