@@ -65,7 +65,7 @@ func (c *TopCmd) Run(ctx context.Context, std *stdio) error {
 	m := topModel{ask: c.answers, state: topState{from: c.Ops, width: defaultWidth, height: defaultHeight, color: color, live: true}}
 	_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(std.in), tea.WithOutput(std.out)).Run()
 	if errors.Is(err, tea.ErrInterrupted) || errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
-		return nil // Ctrl-C is how one leaves
+		err = nil // a signal is a way to leave as well
 	}
 	return err
 }

@@ -24,6 +24,8 @@ func trouble() topAnswers {
 		v := float64(i)
 		depth[i] = &v
 	}
+	half := new(float64)
+	*half = 0.5
 	return topAnswers{
 		Findings: ops.Findings{At: noon, Summary: "Link orange is down.", Findings: []ops.Finding{
 			{Severity: ops.SeverityError, Kind: "link_down", Text: "Link orange has been down for 4 min: connection refused. 214 messages wait, the oldest for 4 min.", Advice: "Ask whether the SMSC is up."},
@@ -39,7 +41,9 @@ func trouble() topAnswers {
 			},
 			Routes: []ops.RouteRow{{Name: "+33", Links: []string{"orange"}, Waiting: 214, OldestAt: noon.Add(-4 * time.Minute)}, {Name: "idle"}},
 		},
-		History: ops.Hour{Depth: map[string][]*float64{"mt": depth}, Rates: map[string][]*float64{"accepted": {nil, depth[3]}}},
+		History: ops.Hour{Depth: map[string][]*float64{"mt": depth}, Rates: map[string][]*float64{"accepted": {nil, depth[3]}}, LatencySeconds: map[string][]*float64{
+			"sent_p50": {half}, "sent_p99": {depth[2]}, "delivered_p50": {nil}, "delivered_p99": {depth[2]},
+		}},
 	}
 }
 
@@ -53,7 +57,7 @@ func TestTopFrame(t *testing.T) {
 	}{
 		{name: "trouble", state: topState{answers: trouble(), width: 80, height: 24}, want: []string{
 			"BROKEN    Link orange has been down for 4 min: connection refused. 214 messages", "          Ask whether the SMSC is up.", "to do     2 messages were given up.",
-			"mt          214  4 min", "out           0  -          held", "dead          2  2 h", "A second  accepted 3\n",
+			"mt          214  4 min", "out           0  -          held", "dead          2  2 h", "A second  accepted 3\nLatency   with the SMSC in 500 ms (99 %: 2.0 s)\n\n",
 			"orange         down        4 min       0/10        7       2", "a-link-with-a… held", "+33                           214  4 min",
 		}, not: []string{"\x1b", "idle", "Drop them", "q quits"}},
 		{name: "colours", state: topState{answers: trouble(), width: 80, color: true}, want: []string{"\x1b[1;31mBROKEN    \x1b[0m", "\x1b[1;31mdown"}, not: []string{"\x1b[2J"}},

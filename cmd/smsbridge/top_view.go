@@ -163,15 +163,45 @@ func (f *frame) rates() {
 	for _, rate := range []struct{ key, name string }{
 		{"accepted", "accepted"}, {"sent", "sent"}, {"delivered", "delivered"}, {"failed", "failed"}, {"mo", "from phones"}, {"throttled", "throttled"},
 	} {
-		values := f.answers.History.Rates[rate.key]
-		if n := len(values); n > 0 && values[n-1] != nil {
-			all = append(all, fmt.Sprintf("%s %s", rate.name, strings.TrimSuffix(fmt.Sprintf("%.1f", *values[n-1]), ".0")))
+		if v := latest(f.answers.History.Rates[rate.key]); v != nil {
+			all = append(all, fmt.Sprintf("%s %s", rate.name, strings.TrimSuffix(fmt.Sprintf("%.1f", *v), ".0")))
 		}
 	}
 	if len(all) > 0 {
 		f.wrap(styleBold, "A second", strings.Join(all, ", "))
+	}
+	var took []string
+	for _, end := range []struct{ key, name string }{{"sent", "with the SMSC"}, {"delivered", "delivered"}} {
+		half, most := latest(f.answers.History.LatencySeconds[end.key+"_p50"]), latest(f.answers.History.LatencySeconds[end.key+"_p99"])
+		if half != nil && most != nil {
+			took = append(took, fmt.Sprintf("%s in %s (99 %%: %s)", end.name, brief(*half), brief(*most)))
+		}
+	}
+	if len(took) > 0 {
+		f.wrap(styleBold, "Latency", strings.Join(took, ", "))
+	}
+	if len(all)+len(took) > 0 {
 		f.line("", "")
 	}
+}
+
+// latest is the last value; nil where there is none.
+func latest(values []*float64) *float64 {
+	if len(values) == 0 {
+		return nil
+	}
+	return values[len(values)-1]
+}
+
+// brief writes seconds of which fractions matter.
+func brief(seconds float64) string {
+	switch {
+	case seconds < 1:
+		return fmt.Sprintf("%.0f ms", seconds*1000)
+	case seconds < 10:
+		return fmt.Sprintf("%.1f s", seconds)
+	}
+	return lasts(seconds)
 }
 
 func (f *frame) links() {
@@ -294,7 +324,7 @@ func printable(text string) string {
 // wrapped breaks a text at spaces into lines of at most width columns.
 func wrapped(text string, width int) (lines []string) {
 	line := ""
-	for _, word := range strings.Fields(printable(text)) {
+	for word := range strings.FieldsSeq(printable(text)) {
 		switch {
 		case line == "":
 			line = word

@@ -18,7 +18,7 @@ const stages = [
 ];
 const plots = {
   depth: new Plot("Messages that wait", stages, count, 10),
-  age_seconds: new Plot("Age of the oldest", stages.slice(0, 3), lasting, 10),
+  age_seconds: new Plot("Age of the oldest", stages.slice(0, 3), brief, 10, true),
   rates: new Plot("Messages a second", [
     { key: "accepted", label: "accepted" }, { key: "sent", label: "sent" }, { key: "delivered", label: "delivered" },
     { key: "mo", label: "from phones" }, { key: "failed", label: "failed" }, { key: "throttled", label: "throttled" },
@@ -26,7 +26,7 @@ const plots = {
   latency_seconds: new Plot("Time since acceptance", [
     { key: "sent_p50", label: "with the SMSC, half" }, { key: "sent_p99", label: "99 %" },
     { key: "delivered_p50", label: "delivered, half" }, { key: "delivered_p99", label: "99 %" },
-  ], brief, 1),
+  ], brief, 1, true),
 };
 $("plots").append(...Object.values(plots).map((plot) => plot.node));
 

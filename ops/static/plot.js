@@ -18,6 +18,14 @@ function round(n) {
   return [1, 2, 5, 10].find((step) => step * unit >= n) * unit;
 }
 
+const times = [1, 2, 4, 10, 20, 60, 120, 240, 600, 1200, 3600, 7200, 14400, 43200, 86400];
+
+/** The next number of seconds of which the half is round as well. */
+const roundTime = (seconds) => times.find((t) => t >= seconds) ?? round(seconds / 86400) * 86400;
+
+const minute = 60_000;
+const spans = [12, 20, 40, 60].map((n) => n * minute);
+
 export class Plot {
   #at = [];
   #values = {};
@@ -28,9 +36,10 @@ export class Plot {
    * @param {Array<{key: string, label: string}>} lines
    * @param {(n: number) => string} format of a value
    * @param {number} least the scale reaches at least up to it
+   * @param {boolean} time whether the values are seconds
    */
-  constructor(title, lines, format, least) {
-    Object.assign(this, { title, lines, format, least });
+  constructor(title, lines, format, least, time = false) {
+    Object.assign(this, { title, lines, format, least, round: time ? roundTime : round });
     this.picture = svg("svg", { class: "plot", role: "img", tabindex: "0", height });
     this.legend = el("ul", { className: "legend" });
     this.time = el("span", { className: "soft" });
@@ -63,10 +72,14 @@ export class Plot {
     return Math.max(200, this.node.clientWidth);
   }
 
-  // The hour ends with the last sample, so that the plot fills from the right.
+  // An hour, or less while the daemon has not run for that long.
+  get #span() {
+    return spans.find((span) => span >= this.#at.at(-1) - this.#at[0]) ?? spans.at(-1);
+  }
+
   #x(t) {
     const end = this.#at.at(-1);
-    return left + (this.#width - left - right) * (1 - (end - t) / 3_600_000);
+    return left + (this.#width - left - right) * Math.max(0, 1 - (end - t) / this.#span);
   }
 
   #sampleAt(x) {
@@ -89,7 +102,7 @@ export class Plot {
     this.picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.picture.setAttribute("width", width);
     const all = this.lines.flatMap((line) => this.#values[line.key] ?? []).filter((v) => v !== null);
-    const max = round(Math.max(this.least, ...all));
+    const max = this.round(Math.max(this.least, ...all));
     const y = (v) => top + (height - top - bottom) * (1 - v / max);
     const parts = [];
     for (const share of [0, 0.5, 1]) {
@@ -97,9 +110,9 @@ export class Plot {
       parts.push(svg("text", { class: "tick", x: left - 6, y: y(share * max) + 4, "text-anchor": "end" }, this.format(share * max)));
     }
     if (end !== undefined) {
-      for (const minutes of [60, 40, 20, 0]) {
-        const t = end - minutes * 60_000;
-        const anchor = minutes === 60 ? "start" : minutes === 0 ? "end" : "middle";
+      for (const part of [0, 1, 2, 3, 4]) {
+        const t = end - this.#span * (1 - part / 4);
+        const anchor = ["start", "middle", "middle", "middle", "end"][part];
         parts.push(svg("text", { class: "tick", x: this.#x(t), y: height - 4, "text-anchor": anchor }, clockOf(t)));
       }
     }
