@@ -32,7 +32,7 @@ func (c condition) refusals(account string) (all []Finding) {
 	first, last := c.span(lately)
 	before, now := first.account(account), last.account(account)
 	over := words(c.now.Sub(first.at))
-	took := now.sent - before.sent
+	took := rise(before.sent, now.sent)
 	severity := SeverityWarning
 	if took == 0 {
 		severity = SeverityError
@@ -43,7 +43,7 @@ func (c condition) refusals(account string) (all []Finding) {
 		behind = " " + sentence(waits(n, c.age("mt"))) + "."
 	}
 	throttled := func(a accountTotals) uint64 { return a.throttled }
-	if n := throttled(now) - throttled(before); n > 0 || c.paused(account) {
+	if n := rise(throttled(before), throttled(now)); n > 0 || c.paused(account) {
 		f := Finding{Severity: severity, Kind: "throttled", Subject: account, Since: c.runOf(account, throttled)}
 		f.Text = fmt.Sprintf("%s has throttled us for %s: it refused %s in the last %s %s.%s",
 			sentence(account), words(since(c.now, f.Since)), plural(int(n), "submit", "submits"), over, taken, behind)
@@ -51,7 +51,7 @@ func (c condition) refusals(account string) (all []Finding) {
 		all = append(all, f)
 	}
 	temporary := func(a accountTotals) uint64 { return a.temporary }
-	if n := temporary(now) - temporary(before); n > 0 {
+	if n := rise(temporary(before), temporary(now)); n > 0 {
 		f := Finding{Severity: severity, Kind: "refusing", Subject: account, Since: c.runOf(account, temporary)}
 		f.Text = fmt.Sprintf("%s has been refusing messages for %s: %s in the last %s, %s.%s",
 			sentence(account), words(since(c.now, f.Since)), plural(int(n), "submit", "submits"), over, taken, behind)
@@ -59,7 +59,7 @@ func (c condition) refusals(account string) (all []Finding) {
 		all = append(all, f)
 	}
 	unanswered := func(a accountTotals) uint64 { return a.unanswered }
-	if n := unanswered(now) - unanswered(before); n > 0 {
+	if n := rise(unanswered(before), unanswered(now)); n > 0 {
 		f := Finding{Severity: severity, Kind: "no_answers", Subject: account, Since: c.runOf(account, unanswered)}
 		f.Text = fmt.Sprintf("%s does not answer: nobody knows what became of %s in the last %s; it took %d.%s",
 			sentence(account), plural(int(n), "submit", "submits"), over, took, behind)
@@ -67,7 +67,7 @@ func (c condition) refusals(account string) (all []Finding) {
 		all = append(all, f)
 	}
 	permanent := func(a accountTotals) uint64 { return a.permanent }
-	if n := permanent(now) - permanent(before); n > took {
+	if n := rise(permanent(before), permanent(now)); n > took {
 		f := Finding{Severity: SeverityWarning, Kind: "rejecting", Subject: account, Since: c.runOf(account, permanent)}
 		f.Text = fmt.Sprintf("%s rejects most messages for good: %d in the last %s, %s.", sentence(account), n, over, taken)
 		f.Advice = "Look at the story of one: a wrong sender, TON or NPI, or an account that may not send there."
@@ -87,7 +87,7 @@ func (c condition) runOf(account string, of func(accountTotals) uint64) time.Tim
 	begin, seen := c.now, c.now
 	for i := len(c.points) - 1; i > 0; i-- {
 		before, after := c.points[i-1], c.points[i]
-		if of(after.account(account)) > of(before.account(account)) {
+		if rise(of(before.account(account)), of(after.account(account))) > 0 {
 			begin, seen = before.at, before.at
 		} else if seen.Sub(before.at) > runGap {
 			break

@@ -84,6 +84,15 @@ func TestDiagnosis(t *testing.T) {
 			say:  []string{"Orange has throttled us for 3 min: it refused 3 submits in the last 30 s and took 30. 40 messages wait, the oldest for 60 s."},
 		},
 		{
+			name: "links that a reload has replaced count anew",
+			c: condition{links: orange, points: hour(10, func(i int, p *point) {
+				p.accounts[0].throttled, p.accounts[0].permanent, p.accounts[0].sent = uint64(100*((9-i)/2)), uint64(100*((9-i)/2)), uint64(i)
+				if i > 7 {
+					p.accounts[0].throttled, p.accounts[0].permanent = 0, 0
+				}
+			})},
+		},
+		{
 			name: "throttled, and nothing is taken",
 			c:    condition{links: orange, points: hour(10, func(i int, p *point) { p.accounts[0].throttled = uint64(i) })},
 			want: []string{"error throttled"},

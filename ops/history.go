@@ -207,7 +207,7 @@ func hourOf(points []point) Hour {
 		before := points[max(0, i-1)]
 		took := p.at.Sub(before.at).Seconds()
 		for name, count := range rates {
-			rate := known(took > 0, (float64(count(p))-float64(count(before)))/took)
+			rate := known(took > 0, float64(rise(count(before), count(p)))/took)
 			hour.Rates[name] = append(hour.Rates[name], rate)
 		}
 		minute := points[max(0, i-int(time.Minute/historyStep))]
@@ -218,6 +218,14 @@ func hourOf(points []point) Hour {
 		}
 	}
 	return hour
+}
+
+// rise is by how much a counter has grown. A link that a reload has replaced counts from 0 again.
+func rise(before, now uint64) uint64 {
+	if now < before {
+		return now
+	}
+	return now - before
 }
 
 // rates are the curves of [Hour.Rates].
