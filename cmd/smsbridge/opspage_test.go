@@ -14,17 +14,24 @@ func findings(kind, words string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll("#findings li")].some((e) => e.dataset.key.startsWith(%q) && e.textContent.includes(%q))`, kind, words)
 }
 
-// TestOpsPageInChromium: the operators' page of a real daemon says what is wrong with its SMSC, and
-// that the daemon is gone.
-func TestOpsPageInChromium(t *testing.T) {
-	b := newBrowser(t)
+// onOpsPage opens the page of a daemon, to which ann may write, with its SMSC, which stop ends.
+func onOpsPage(t *testing.T) (b *browser, s *smsc.Server, stop func(), p *process, ann *person) {
+	t.Helper()
+	b = newBrowser(t)
 	all, hashes := people("ann")
-	s, stop := stoppableSMSC(t, smsc.Config{Addr: "127.0.0.1:0"})
-	p := startDaemon(t, testConfig(t.TempDir(), s.Addr(), hashes, ""))
-	ann := all[0]
+	s, stop = stoppableSMSC(t, smsc.Config{Addr: "127.0.0.1:0"})
+	p = startDaemon(t, testConfig(t.TempDir(), s.Addr(), hashes, ""))
+	ann = all[0]
 	ann.base = p.web
 	b.open(p.ops + "/")
 	b.sees(findings("well", "All is well: 1 of 1 link is bound, and nothing waits for a phone."))
+	return b, s, stop, p, ann
+}
+
+// TestOpsPageInChromium: the operators' page of a real daemon says what is wrong with its SMSC, and
+// that the daemon is gone.
+func TestOpsPageInChromium(t *testing.T) {
+	b, s, stop, p, ann := onOpsPage(t)
 	b.sees(`document.querySelector("#links tr .pill").textContent === "bound"`)
 	b.sees(`document.querySelectorAll("#stages li").length === 4`)
 	b.sees(`document.querySelectorAll("#plots path").length >= 10 && document.querySelectorAll("#plots .tick").length > 9`)
@@ -50,7 +57,20 @@ func TestOpsPageInChromium(t *testing.T) {
 	b.sees(`document.querySelectorAll("#story-steps li").length >= 3 && !document.querySelector("#story").textContent.includes("Bonjour")`)
 	b.sees(`(document.querySelector("#search-what").value = "nobody", document.querySelector("#search").requestSubmit(), true)`)
 	b.sees(`document.querySelector("#search-said").textContent.includes("no message of that id is known") && document.querySelector("#story").hidden`)
-	// A link is paused and resumed, confirmed and on record.
+	stop()
+	b.sees(findings("link_down main", "Link main has been down"))
+	if m, err := ann.send(t.Context(), "+33612345678", "Bonjour", ""); err != nil || m.Code != http.StatusAccepted {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	b.sees(findings("link_down main", "1 message waits"))
+	b.sees(`document.querySelector("#offline").hidden`)
+	p.kill()
+	b.sees(`document.querySelector("#offline").textContent.includes("does not answer since") && document.body.classList.contains("stale")`)
+}
+
+// TestOpsPageActs: what an operator does on the page is confirmed, done and on record.
+func TestOpsPageActs(t *testing.T) {
+	b, s, _, p, _ := onOpsPage(t)
 	hold := func(label, verb string) {
 		b.sees(`([...document.querySelectorAll("#links button")].find((e) => e.textContent === "` + label + `").click(), document.querySelector("#confirm").open)`)
 		b.sees(`(document.querySelector("#confirm-yes").click(), true)`)
@@ -68,13 +88,4 @@ func TestOpsPageInChromium(t *testing.T) {
 	b.sees(`(document.querySelector("#confirm-name").value = "Zoé Łuk", document.querySelector("#confirm-yes").click(), true)`)
 	b.sees(`!document.querySelector("#confirm").open && document.querySelectorAll("#dead tr").length === 0 && !document.querySelector("#dead-none").hidden`)
 	operatorAt{t, p.ops}.does("queue audit", "pause", "resume", "drop", "Zoé Łuk from", "unroutable")
-	stop()
-	b.sees(findings("link_down main", "Link main has been down"))
-	if m, err := ann.send(t.Context(), "+33612345678", "Bonjour", ""); err != nil || m.Code != http.StatusAccepted {
-		t.Fatalf("%+v, %v", m, err)
-	}
-	b.sees(findings("link_down main", "1 message waits"))
-	b.sees(`document.querySelector("#offline").hidden`)
-	p.kill()
-	b.sees(`document.querySelector("#offline").textContent.includes("does not answer since") && document.body.classList.contains("stale")`)
 }
