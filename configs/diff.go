@@ -59,7 +59,7 @@ func Diff(from, to *Config) []Change {
 // beside those around them, and one that begins with a slash is the whole.
 var settingNames = map[string]string{
 	"Config.SMSCs": "smsc", "Log.Console": "format", "MT.ResendUnknown": "unknown", "Numbers.Inboxes": "first_contact",
-	"Policy.Conversations": "max_conversations", "Policy.Numbers": "", "Rules.Valid": "/numbers.accept", "Rules.Premium": "/numbers.premium_rate",
+	"Policy.Conversations": "max_conversations", "Policy.Numbers": "", "Rules.Valid": "/numbers.accept", "Rules.Premium": "/numbers.premium_rate", "Rules.Short": "/numbers.short_numbers",
 	"SMSC.Version": "interface_version", "SMSC.Text": "", "SMSC.Fields": "", "Portability.Max": "max_numbers", "TextConfig.Alphabet": "default_alphabet",
 	"FieldsConfig.TLVs": "tlvs", "TextConfig.Smart": "smart_replacement", "FieldsConfig.NoReceipts": "receipts", "FieldsConfig.ConstantIDs": "message_ids",
 }
