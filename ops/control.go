@@ -88,15 +88,15 @@ func (s *Server) setHeld(w http.ResponseWriter, r *http.Request, kind bridge.Hol
 	}
 	by := operator(r)
 	s.change(w, r, action, string(kind)+" "+strings.Join(names, " "), func(ctx context.Context) (bool, error) {
-		any := false
+		changedAny := false
 		for _, name := range names {
 			changed, err := s.cfg.Control.Holds.Set(ctx, kind, name, by, hold)
 			if err != nil {
-				return any, err
+				return changedAny, err
 			}
-			any = any || changed
+			changedAny = changedAny || changed
 		}
-		return any, nil
+		return changedAny, nil
 	})
 }
 

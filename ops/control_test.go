@@ -74,8 +74,11 @@ func TestControl(t *testing.T) {
 			base := serve(t, ops.Config{Audit: audits, Control: &ops.Control{
 				Links: func() []ops.LinkState {
 					return []ops.LinkState{
-						{Name: "orange-1", Pool: "orange-1", Account: "orange"}, {Name: "orange-2", Pool: "orange-2", Account: "orange"},
-						{Name: "sfr-1", Pool: "sfr", Account: "corp"}, {Name: "two", Pool: "two", Account: "two"}, {Name: "three", Pool: "three", Account: "two"},
+						{Name: "orange-1", Pool: "orange-1", Account: "orange"},
+						{Name: "orange-2", Pool: "orange-2", Account: "orange"},
+						{Name: "sfr-1", Pool: "sfr", Account: "corp"},
+						{Name: "two", Pool: "two", Account: "two"},
+						{Name: "three", Pool: "three", Account: "two"},
 					}
 				},
 				LinkCounts: func() []ops.LinkCounts { return nil },

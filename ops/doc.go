@@ -8,6 +8,8 @@
 //	GET /admin/v1/findings            what is wrong, in words ([Findings])
 //	GET /admin/v1/history             the last hour in samples ([Hour])
 //	GET /admin/v1/queue               what waits in each stage of the queue
+//	GET /admin/v1/links               how the links are, and what waits for each route
+//	GET /admin/v1/messages/{id}       the whole story of a message
 //	GET /admin/v1/lookup?address=A    who is behind a phone, a handle or a Number
 //
 // [History] samples the rooms, and diagnose says of its samples and of the states of

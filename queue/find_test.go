@@ -44,7 +44,7 @@ func TestFindQueued(t *testing.T) {
 	if found := find(mt(1, 1).ID); len(found) != 1 || found[0].Stage != "mt" || found[0].MT.ID != mt(1, 1).ID {
 		t.Errorf("an MT: %+v", found)
 	}
-	for _, id := range []string{"m", "m1201", "m0-delivere", ""} {
+	for _, id := range []string{"m", "m1201", "m0-deliver", ""} {
 		if found := find(id); len(found) != 0 {
 			t.Errorf("%q: %+v", id, found)
 		}

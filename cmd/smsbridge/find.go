@@ -228,8 +228,8 @@ func (f finder) said(ctx context.Context, id string, queued []queue.Queued) (m o
 	}
 	m = ops.Message{MessageRow: rows[0]}
 	for _, e := range entries {
-		switch {
-		case e.Kind == bridge.EntryMO:
+		switch e.Kind {
+		case bridge.EntryMO:
 			m.Account, m.Text = e.Account, e.Text
 			from := ""
 			if e.Account != "" { // an older version did not write it down
@@ -238,7 +238,7 @@ func (f finder) said(ctx context.Context, id string, queued []queue.Queued) (m o
 			m.Steps = append(m.Steps, ops.MessageStep{At: e.At, State: "received", Detail: from}, ops.MessageStep{
 				At: e.At, State: "matched", Detail: "it is for " + m.Handle + ", over " + m.Number,
 			})
-		case e.Kind == bridge.EntryMT:
+		case bridge.EntryMT:
 			m.Text, m.Key = e.Text, e.NetworkID
 			m.Steps = append(m.Steps, ops.MessageStep{At: e.At, State: string(bridge.Accepted)})
 		default:
@@ -257,7 +257,7 @@ func (f finder) said(ctx context.Context, id string, queued []queue.Queued) (m o
 func (f finder) partly(ctx context.Context, id string) (m ops.Message, err error) {
 	pattern := fmt.Appendf(nil, `"id":%q`, id)
 	found := false
-	err = f.store.RangeParts(ctx, func(key string, value []byte, _ uint64) bool {
+	err = f.store.RangeParts(ctx, func(_ string, value []byte, _ uint64) bool {
 		found = bytes.Contains(value, pattern)
 		return !found
 	})

@@ -65,10 +65,10 @@ func TestPause(t *testing.T) {
 	config := twoSMSCs(t.TempDir(), main.Addr(), other.Addr(), hashes)
 	config = strings.Replace(config, "links: [main]", "links: [main, other]", 1)
 	var o operatorAt
-	start := func() (p *process) {
+	var p *process
+	start := func() {
 		p = startDaemon(t, config)
 		o, ann.base = operatorAt{t, p.ops}, p.web
-		return p
 	}
 	const french, british = "+33612345678", "+447700900123"
 	send := func(to, text string) {
@@ -81,7 +81,7 @@ func TestPause(t *testing.T) {
 		t.Helper()
 		patiently(t, fmt.Sprint(want, " on ", phone), func() bool { return slices.Equal(texts(t, s, phone), want) })
 	}
-	p := start()
+	start()
 	o.link("main", "is bound", isBound)
 	o.link("other", "is bound", isBound)
 	send(french, "one")
@@ -100,7 +100,7 @@ func TestPause(t *testing.T) {
 	}
 
 	p.kill()
-	p = start()
+	start()
 	o.link("main", "is bound and paused", func(l ops.LinkRow) bool { return isBound(l) && l.Held.Held && l.HeldBy != "" })
 	o.does("link ls", "paused by")
 	o.does("queue pause route +44", "route +44 is paused")
