@@ -178,7 +178,7 @@ func why(lastError string) string {
 	if lastError == "" {
 		return ""
 	}
-	return ": " + strings.TrimSuffix(lastError, ".")
+	return ": " + strings.TrimPrefix(strings.TrimSuffix(lastError, "."), "smpp: ") // which room said so helps nobody
 }
 
 func sentence(s string) string {

@@ -66,8 +66,8 @@ func TestDiagnosis(t *testing.T) {
 			want: []string{"warning link_partly_down"}, say: []string{"1 of the 2 links of orange", "ESME_RALYBND"},
 		},
 		{
-			name: "a bind that is refused", c: condition{links: []LinkState{down("orange", "orange", "bind refused: ESME_RINVPASWD")}},
-			want: []string{"error link_down"}, say: []string{"ESME_RINVPASWD"},
+			name: "a bind that is refused", c: condition{links: []LinkState{down("orange", "orange", "smpp: bind refused: ESME_RINVPASWD")}},
+			want: []string{"error link_down"}, say: []string{": bind refused: ESME_RINVPASWD."},
 		},
 		{
 			name: "quarantined", c: condition{links: []LinkState{{Name: "orange", Account: "orange", Status: LinkQuarantined, Since: noon.Add(-time.Hour)}}},

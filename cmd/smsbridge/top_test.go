@@ -37,7 +37,7 @@ func trouble() topAnswers {
 		Links: ops.LinkList{
 			Links: []ops.LinkRow{
 				{Name: "orange", Status: ops.LinkDown, Since: noon.Add(-4 * time.Minute), Window: 10, LastError: "connection \x1b[2Jrefused", Submits: map[bridge.Outcome]uint64{bridge.OutcomeSent: 7, bridge.OutcomeThrottled: 2}},
-				{Name: "a-link-with-a-very-long-name", Status: ops.LinkBound, Since: noon, Held: ops.Held{Held: true}},
+				{Name: "a-link-with-a-very-long-name", Status: ops.LinkBound, LastError: "gone", Since: noon, Held: ops.Held{Held: true}},
 			},
 			Routes: []ops.RouteRow{{Name: "+33", Links: []string{"orange"}, Waiting: 214, OldestAt: noon.Add(-4 * time.Minute)}, {Name: "idle"}},
 		},
@@ -58,7 +58,7 @@ func TestTopFrame(t *testing.T) {
 		{name: "trouble", state: topState{answers: trouble(), width: 80, height: 24}, want: []string{
 			"BROKEN    Link orange has been down for 4 min: connection refused. 214 messages", "          Ask whether the SMSC is up.", "to do     2 messages were given up.",
 			"mt          214  4 min", "out           0  -          held", "dead          2  2 h", "A second  accepted 3\nLatency   with the SMSC in 500 ms (99 %: 2.0 s)\n\n",
-			"orange         down        4 min       0/10        7       2", "a-link-with-a… held", "+33                           214  4 min",
+			"orange         down        4 min       0/10        7       2", "a-link-with-a… held        0 s          0/0        0       0  earlier: gone", "+33                           214  4 min",
 		}, not: []string{"\x1b", "idle", "Drop them", "q quits"}},
 		{name: "colours", state: topState{answers: trouble(), width: 80, color: true}, want: []string{"\x1b[1;31mBROKEN    \x1b[0m", "\x1b[1;31mdown"}, not: []string{"\x1b[2J"}},
 		{name: "a narrow and low window", state: topState{answers: trouble(), width: 40, height: 8}, want: []string{"BROKEN", "too low"}},

@@ -221,10 +221,14 @@ func (f *frame) links() {
 		case l.Status == ops.LinkDown, l.Status == ops.LinkQuarantined:
 			code = styleBad
 		}
+		last := l.LastError
+		if last != "" && (l.Status == ops.LinkBound || l.Status == ops.LinkPaused) {
+			last = "earlier: " + last
+		}
 		lasted := lasts(f.answers.Findings.At.Sub(l.Since).Seconds())
 		refused := l.Submits[bridge.OutcomeThrottled] + l.Submits[bridge.OutcomeTemporary] + l.Submits[bridge.OutcomePermanent]
 		window := fmt.Sprintf("%d/%d", l.InUse, l.Window)
-		end := fmt.Sprintf("%-8s%8s%9d%8d  %s", lasted, window, l.Submits[bridge.OutcomeSent], refused, l.LastError)
+		end := fmt.Sprintf("%-8s%8s%9d%8d  %s", lasted, window, l.Submits[bridge.OutcomeSent], refused, last)
 		name := fit(fmt.Sprintf("%-14s", l.Name), 14)
 		f.lines = append(f.lines, name+" "+f.style(code, fmt.Sprintf("%-12s", state))+fit(end, max(0, f.width-27)))
 	}

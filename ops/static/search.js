@@ -66,7 +66,7 @@ async function showStory(id) {
   const receipts = (m.segments ?? []).map((s, i) => `${i + 1}: ${s.smsc_id || "no id"}${s.state ? `, ${s.state}` : ""}${s.code ? ` (${s.code})` : ""}`);
   const facts = [
     ["Id", m.id], ["Why", [m.reason, m.detail].filter(Boolean).join(": ")], ["Waits for", m.waits_for], ["Over", m.number], ["Route", m.route],
-    ["Link", [m.link, m.account].filter(Boolean).join(", account ")], ["Attempts", m.attempts && `${m.attempts} refused for now`],
+    ["Link", m.link], ["Account", m.account], ["Attempts", m.attempts && `${m.attempts} refused for now`],
     ["Next attempt", m.next_at && exactOf(m.next_at)], ["Valid until", m.expires_at && exactOf(m.expires_at)], ["Segments", receipts.join("; ")],
     ["In the queue", (m.queued ?? []).join(", ")], ["Dead letter", m.dead && `${m.dead.reason}: ${m.dead.detail}`],
     ["Sender told", m.kind === "mt" ? (m.told ? "yes" : "not yet of an end") : ""],

@@ -75,7 +75,9 @@ export function showLinks(links, changed) {
     if (n.permanent) told.push(`${short(n.permanent)} rejected`);
     if (n.unknown) told.push(`${short(n.unknown)} unanswered`);
     put(counts, told.join(", "));
-    put(error, l.last_error || "–");
+    const up = l.status === "bound" || l.status === "paused";
+    put(error, l.last_error ? (up ? `earlier: ${l.last_error}` : l.last_error) : "–");
+    error.classList.toggle("soft", up);
     showHeld(row.parts.hold, `link ${l.name}`, l);
     row.parts.rebind.hidden = l.held === undefined;
   });
