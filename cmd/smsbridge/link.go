@@ -49,7 +49,14 @@ func (c *LinkLsCmd) Run(ctx context.Context, std *stdio) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", r.Name, strings.Join(r.Links, " "), r.Waiting, oldest, heldNote(r.Held))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	var queue ops.Queue
+	if _, err := c.send(ctx, http.MethodGet, "/admin/v1/queue", nil, nil, nil, &queue); err != nil {
+		return err
+	}
+	return printHeldStages(std, queue)
 }
 
 // linkNote says what an operator should know of a link besides.

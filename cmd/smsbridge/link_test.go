@@ -113,6 +113,7 @@ func TestPause(t *testing.T) {
 	o.does("queue pause mt", "stage mt is paused")
 	o.does("queue resume route +44", "route +44 is resumed")
 	o.does("queue ls", "mt is paused by", "mo is paused by")
+	o.does("link ls", "main", "mt is paused by")
 	send(french, "four")
 	o.route("+33", "waits", func(r ops.RouteRow) bool { return r.Waiting == 1 })
 	if got := texts(t, other, british); len(got) != 0 {

@@ -94,6 +94,7 @@ func TestPurge(t *testing.T) {
 	send(ann, british, "ann later")
 
 	other := startSMSC(t, smsc.Config{Addr: away, ReceiptDelay: time.Millisecond})
+	o.does("link rebind other")
 	patiently(t, "the rest", func() bool { return len(texts(t, other, british)) == 4 })
 	var ofBob []string
 	for _, text := range texts(t, other, british) {
@@ -111,8 +112,14 @@ func TestPurge(t *testing.T) {
 }
 
 // TestPurgeWhileSending: of messages that are being sent each is sent or given up, and its sender
-// told which; none is both.
+// told which; none is both, also where the daemon is killed right after.
 func TestPurgeWhileSending(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		t.Run(fmt.Sprint("killed=", killed), func(t *testing.T) { purgeWhileSending(t, killed) })
+	}
+}
+
+func purgeWhileSending(t *testing.T, killed bool) {
 	all, hashes := people("ann")
 	ann := all[0]
 	s := startSMSC(t, smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond})
@@ -139,6 +146,11 @@ func TestPurgeWhileSending(t *testing.T) {
 	sending.Wait()
 	o.does("queue resume mt")
 	purged := o.purge("", "--yes", "--all")
+	if killed {
+		p.kill()
+		p = startDaemon(t, config)
+		ann.base, o = p.web, operatorAt{t, p.ops}
+	}
 	ended := ann.awaitFinal(t, n)
 	failed := 0
 	for phone, id := range ids {
@@ -147,6 +159,7 @@ func TestPurgeWhileSending(t *testing.T) {
 		case ended[id] == "delivered" && sent == 1:
 		case ended[id] == "failed" && sent == 0:
 			failed++
+		case ended[id] == "unknown" && killed: // its answer was on its way
 		default:
 			t.Errorf("%s is %s, and was sent %d times", id, ended[id], sent)
 		}

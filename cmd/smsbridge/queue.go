@@ -65,9 +65,17 @@ func (c *QueueLsCmd) Run(ctx context.Context, std *stdio) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	return printHeldStages(std, queue)
+}
+
+// printHeldStages says which stages are paused.
+func printHeldStages(std *stdio, queue ops.Queue) error {
 	for _, s := range queue.Stages {
-		if s.Held.Held {
-			fmt.Fprintf(std.out, "%s is %s\n", s.Stage, heldNote(s.Held))
+		if !s.Held.Held {
+			continue
+		}
+		if _, err := fmt.Fprintf(std.out, "%s is %s\n", s.Stage, heldNote(s.Held)); err != nil {
+			return err
 		}
 	}
 	return nil
