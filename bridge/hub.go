@@ -44,7 +44,9 @@ type Config struct {
 	// Networks are the messengers by network. A nil Messenger marks a network whose
 	// users read the log by themselves.
 	Networks map[string]Messenger
-	Logger   zerolog.Logger
+	// CallPhone writes a phone into call-detail records. Default: masked.
+	CallPhone func(addressing.MSISDN) string
+	Logger    zerolog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -64,6 +66,8 @@ type Ports struct {
 	// Begun is needed where the policy limits conversations.
 	Begun BegunStore
 	Book  *addressing.Book
+	// Calls is optional. Without it no call-detail records are made.
+	Calls Calls
 }
 
 // Hub is the bridge between messengers and SMSCs. All methods may be called
@@ -97,6 +101,8 @@ type Hub struct {
 	byPhone sync.Mutex
 	// refusals says now and then why the store refuses.
 	refusals rate.Sometimes
+	// callsFull says now and then that call-detail records are lost.
+	callsFull rate.Sometimes
 }
 
 // New makes a Hub.
@@ -116,7 +122,8 @@ func New(cfg Config, ports Ports) (*Hub, error) {
 		now:   func() time.Time { return cfg.Now().UTC() },
 		stats: newStats(),
 
-		refusals: rate.Sometimes{First: 1, Interval: time.Minute},
+		refusals:  rate.Sometimes{First: 1, Interval: time.Minute},
+		callsFull: rate.Sometimes{First: 1, Interval: time.Minute},
 	}
 	apply, err := h.Prepare(cfg)
 	if err != nil {

@@ -61,6 +61,7 @@ func (h *Hub) hear(ctx context.Context, s Story, rev uint64, res Result) error {
 	defer cancel()
 	if c, news := s.lateAnswer(res); news {
 		c.At = h.now()
+		s.submitted(res, c.At)
 		if c.State == s.State {
 			s.note(c) // what the sender was told stays
 		} else {

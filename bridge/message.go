@@ -152,6 +152,8 @@ type OUT struct {
 	// Addressed is when it was put into the queue, and so of when the Handle is; unset: At.
 	Addressed time.Time `json:"addressed,omitzero"`
 	Text      string    `json:"text,omitempty"` // of a text
+	// Origin is of a phone's text where call-detail records are kept.
+	Origin *Origin `json:"origin,omitempty"`
 	// The rest is of a status.
 	NetworkID string `json:"network_id,omitempty"`
 	ReplyTo   string `json:"reply_to,omitempty"`

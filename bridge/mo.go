@@ -28,7 +28,7 @@ func (h *Hub) StoreMO(ctx context.Context, m MO) error {
 func (h *Hub) DispatchMO(ctx context.Context, m MO) error {
 	short, err := h.Reader.ReadMO(m)
 	if err != nil {
-		return h.bury(ctx, Dead{ID: m.ID, Stage: "MO", MO: &m, Reason: ReasonUnreadable, Detail: err.Error()})
+		return h.buryMO(ctx, []MO{m}, ReasonUnreadable, err.Error())
 	}
 	if short.Receipt != nil {
 		return h.receipt(ctx, m, short)
@@ -45,10 +45,14 @@ func (h *Hub) DispatchMO(ctx context.Context, m MO) error {
 // deliver hands a whole text, which came in parts, to its owner.
 func (h *Hub) deliver(ctx context.Context, parts []MO, short Short, text string) error {
 	m := parts[0]
-	if done, err := h.keyword(ctx, m, short, text); done || err != nil {
-		return err
+	done, err := h.keyword(ctx, m, short, text)
+	if !done && err == nil {
+		done, err = h.answered(ctx, m, short, text)
 	}
-	if done, err := h.answered(ctx, m, short, text); done || err != nil {
+	if done && err == nil {
+		return h.callMO(ctx, parts, Handled, ReasonNone)
+	}
+	if done || err != nil {
 		return err
 	}
 	a, err := h.Book.Answer(ctx, short.Phone, short.Number, text)
@@ -60,7 +64,7 @@ func (h *Hub) deliver(ctx context.Context, parts []MO, short Short, text string)
 	case len(a.Choices) > 0:
 		return h.ask(ctx, parts, short, text, a.Choices)
 	default:
-		return h.handOf(ctx, m.Account, m.ID, m.ReceivedAt, a.Conversation, a.Text)
+		return h.handOf(ctx, m.Account, m.ID, m.ReceivedAt, a.Conversation, a.Text, parts...)
 	}
 }
 
@@ -69,18 +73,22 @@ func (h *Hub) hand(ctx context.Context, id string, at time.Time, c addressing.Co
 	return h.handOf(ctx, "", id, at, c, text)
 }
 
-// handOf is hand for a text that came from an SMSC account.
-func (h *Hub) handOf(ctx context.Context, account, id string, at time.Time, c addressing.Conversation, text string) error {
+// handOf is hand for a text that came from an SMSC account, in parts; none where the text only
+// tells of one.
+func (h *Hub) handOf(ctx context.Context, account, id string, at time.Time, c addressing.Conversation, text string, parts ...MO) error {
+	m := OUT{
+		V: version, ID: id, Kind: OUTText, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text,
+		Addressed: h.now(), Origin: h.origin(parts),
+	}
 	if h.pushes(c.Handle.Network()) {
-		err := h.Queue.PublishOUT(ctx, OUT{
-			V: version, ID: id, Kind: OUTText, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text,
-			Addressed: h.now(),
-		})
-		if err != nil {
+		if err := h.Queue.PublishOUT(ctx, m); err != nil {
 			return err
 		}
 	} else {
 		h.stats.deliveredMO()
+		if err := h.callOUT(ctx, m, Delivered, ReasonNone); err != nil {
+			return err
+		}
 	}
 	return h.Archive.AppendLog(ctx, Entry{
 		V: version, ID: id, Kind: EntryMO, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text, Account: account,
@@ -95,15 +103,7 @@ func (h *Hub) nobody(ctx context.Context, parts []MO, short Short) error {
 			return err
 		}
 	}
-	for _, m := range parts {
-		err := h.bury(ctx, Dead{
-			ID: m.ID, Stage: "MO", MO: &m, Reason: ReasonUnroutable, Detail: "nobody has written to this phone from " + short.Number.String(),
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return h.buryMO(ctx, parts, ReasonUnroutable, "nobody has written to this phone from "+short.Number.String())
 }
 
 // answerNobody answers once a day: a bridge that answered each time could be made to

@@ -235,6 +235,7 @@ func (t *turn) attempt(ctx context.Context) (decision, error) {
 // decide says what follows from the result of a submit, and puts it on record.
 func (t *turn) decide(ctx context.Context, res Result) (decision, error) {
 	t.stats.submitted(res.Outcome)
+	t.story.submitted(res, t.now())
 	d := verdict(res, t.story.Attempts, t.config().ResendUnknown)
 	t.first = res.Outcome == OutcomeThrottled
 	return d, t.record(ctx, res, d)
@@ -252,9 +253,14 @@ func (t *turn) submission(turn context.Context, notStored *error) Submission {
 	return Submission{
 		ID: t.m.ID, Handle: t.m.Handle, Number: t.m.Number, Phone: t.m.Phone, Text: cmp.Or(t.m.Wire, t.m.Prefix+t.m.Text), ExpiresAt: t.m.ExpiresAt,
 		Done: done, Link: t.story.Link, Account: t.story.Account, First: t.first,
+		Chosen: func(r Result) { t.story.goes(r) },
 		Attempt: func(ctx context.Context, link, account string) error {
 			t.enter()
 			t.story.State, t.story.Link, t.story.Account = Submitting, link, account
+			t.story.Submits++
+			if t.story.SubmittedAt.IsZero() {
+				t.story.SubmittedAt = t.now()
+			}
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 			defer cancel()
 			*notStored = cmp.Or(t.put(ctx, true), turn.Err())

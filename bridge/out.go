@@ -20,10 +20,7 @@ func (h *Hub) DispatchOUT(ctx context.Context, m OUT) error {
 	}
 	messenger := h.config().Networks[m.Handle.Network()]
 	if messenger == nil {
-		return h.bury(ctx, Dead{
-			ID: m.ID, Stage: "OUT", OUT: &m, Reason: ReasonUnroutable,
-			Detail: fmt.Sprintf("no messenger for the network %q is configured", m.Handle.Network()),
-		})
+		return h.buryOUT(ctx, m, ReasonUnroutable, fmt.Sprintf("no messenger for the network %q is configured", m.Handle.Network()))
 	}
 	// Who waits for a messenger that is away must not wait under a name that has ended meanwhile.
 	named, cancel := context.WithCancelCause(ctx)
@@ -34,12 +31,20 @@ func (h *Hub) DispatchOUT(ctx context.Context, m OUT) error {
 		return &LaterError{At: h.now()} // to who has the name of today
 	}
 	if errors.Is(err, ErrUndeliverable) {
-		return h.bury(ctx, Dead{ID: m.ID, Stage: "OUT", OUT: &m, Reason: ReasonUndeliverable, Detail: err.Error()})
+		return h.buryOUT(ctx, m, ReasonUndeliverable, err.Error())
 	}
 	if err == nil && m.Kind == OUTText {
 		h.stats.deliveredMO()
+		return h.callOUT(ctx, m, Delivered, ReasonNone)
 	}
 	return err
+}
+
+func (h *Hub) buryOUT(ctx context.Context, m OUT, reason Reason, detail string) error {
+	if err := h.bury(ctx, Dead{ID: m.ID, Stage: "OUT", OUT: &m, Reason: reason, Detail: detail}); err != nil {
+		return err
+	}
+	return h.callOUT(ctx, m, Failed, reason)
 }
 
 var errRenamed = errors.New("bridge: something was decided about this handle")
@@ -59,14 +64,15 @@ func (h *Hub) readdress(ctx context.Context, m *OUT) (done bool, err error) {
 		return true, nil // the log has it; there is nobody to tell
 	}
 	if to.IsZero() {
-		return true, h.bury(ctx, Dead{
-			ID: m.ID, Stage: "OUT", OUT: m, Reason: ReasonUnroutable, Detail: "the operator of the bridge has removed " + m.Handle.String(),
-		})
+		return true, h.buryOUT(ctx, *m, ReasonUnroutable, "the operator of the bridge has removed "+m.Handle.String())
 	}
 	same := to.Network() == m.Handle.Network()
 	m.Handle, m.ReplyTo, m.Addressed = to, "", h.now()
-	if same || !h.pushes(to.Network()) {
-		return !same, nil // users of a network that is handed nothing read the log
+	if same {
+		return false, nil
+	}
+	if !h.pushes(to.Network()) { // its users read the log
+		return true, h.callOUT(ctx, *m, Delivered, ReasonNone)
 	}
 	return true, h.Queue.PublishOUT(ctx, *m)
 }

@@ -110,12 +110,7 @@ func (h *Hub) endUnknown(ctx context.Context, id string) error {
 	if s.State != Unknown || s.Told {
 		return nil
 	}
-	if err := h.tellFinal(ctx, s); err != nil {
-		return err
-	}
-	s.Told = true
-	_, err = h.Journal.PutStory(ctx, s, rev, false)
-	return ignoreConflict(err)
+	return ignoreConflict(h.tell(ctx, s, rev))
 }
 
 // ignoreConflict: a receipt, or another instance, came first.

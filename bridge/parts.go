@@ -303,10 +303,8 @@ func (h *Hub) buryParts(ctx context.Context, key string, a assembly, rev uint64,
 	if err != nil {
 		return err
 	}
-	for _, m := range a.messages() {
-		if err := h.bury(ctx, Dead{ID: m.ID, Stage: "MO", MO: &m, Reason: ReasonUnreadable, Detail: cause.Error()}); err != nil {
-			return err
-		}
+	if err := h.buryMO(ctx, a.messages(), ReasonUnreadable, cause.Error()); err != nil {
+		return err
 	}
 	return h.Parts.DeletePart(ctx, key, rev)
 }

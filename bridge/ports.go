@@ -130,6 +130,9 @@ type Submission struct {
 	Link, Account string
 	// First asks to go before others that wait: it was throttled.
 	First bool
+	// Chosen is called before Attempt with what the Result will say of how the text goes: Link,
+	// Account, Total, Count, Encoding, Route and CostClass.
+	Chosen func(r Result)
 	// Attempt is called once, when the link is chosen and its window has room,
 	// right before the first octet is written. Where it fails nothing is written.
 	Attempt func(ctx context.Context, link, account string) error
@@ -149,6 +152,13 @@ type Result struct {
 	// ones where the SMSC's ids tell no message from another.
 	SMSCIDs []string
 	Outcome Outcome
+	// Encoding is as in [Estimate]; empty where the text was not encoded.
+	Encoding string
+	// Count is how many short messages the SMSC makes of the whole; more than Total where one
+	// segment carries all of a long text.
+	Count int
+	// Route and CostClass are of the route that it went by; empty where none was chosen.
+	Route, CostClass string
 	// NoReceipts says that none were asked for: nothing will be known beyond Outcome.
 	NoReceipts bool
 	// Status is the command_status of the answer that stopped it, with its name.

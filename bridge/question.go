@@ -151,7 +151,7 @@ func (h *Hub) answered(ctx context.Context, m MO, short Short, text string) (boo
 		}
 		c := addressing.Conversation{Handle: to, Phone: short.Phone, Number: short.Number}
 		for _, w := range q.Held {
-			if err := h.handOf(ctx, w.Parts[0].Account, w.Parts[0].ID, w.Parts[0].ReceivedAt, c, w.Text); err != nil {
+			if err := h.handOf(ctx, w.Parts[0].Account, w.Parts[0].ID, w.Parts[0].ReceivedAt, c, w.Text, w.Parts...); err != nil {
 				return false, err
 			}
 		}
@@ -200,10 +200,5 @@ func (h *Hub) buryAll(ctx context.Context, all []held, detail string) error {
 }
 
 func (h *Hub) buryHeld(ctx context.Context, parts []MO, detail string) error {
-	for _, m := range parts {
-		if err := h.bury(ctx, Dead{ID: m.ID, Stage: "MO", MO: &m, Reason: ReasonUnroutable, Detail: detail}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return h.buryMO(ctx, parts, ReasonUnroutable, detail)
 }

@@ -140,6 +140,7 @@ func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
 		return nil
 	}
 	s.Segments[ref.Segment].State, s.Segments[ref.Segment].Code = r.State, r.Code
+	s.ReceiptAt = h.now()
 	if c, ended := outcomeOf(s.Segments); ended {
 		c.At = h.now()
 		s.State, s.Reason, s.Detail = c.State, c.Reason, c.Detail

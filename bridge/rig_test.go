@@ -32,6 +32,7 @@ type options struct {
 	hub      bridge.Config
 	book     addressing.Config
 	carrier  bridge.Carrier // default: a scripted one
+	calls    bridge.Calls   // default: none
 	realTime bool
 	idle     bool // no workers: the test dispatches by itself
 }
@@ -119,7 +120,7 @@ func (r *rig) newHub() *bridge.Hub {
 	}
 	ports := bridge.Ports{
 		Queue: r.store, Journal: r.store, Archive: r.store, Parts: r.store, Marks: r.store, Begun: r.store,
-		Carrier: r.carrier, Reader: &smpp.Reader{Region: "FR"}, Book: b,
+		Carrier: r.carrier, Reader: &smpp.Reader{Region: "FR"}, Book: b, Calls: r.opt.calls,
 	}
 	if r.opt.carrier != nil {
 		ports.Carrier = r.opt.carrier

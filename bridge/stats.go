@@ -30,6 +30,7 @@ type Stats struct {
 	// how long after it their phones had them.
 	SentAfter, DeliveredAfter Latency
 	DeadLetters               map[Reason]uint64
+	CallsLost                 uint64 // call-detail records that there was no room for
 	Panics                    uint64 // each is a defect of the bridge
 }
 
@@ -57,6 +58,7 @@ func (c *stats) submitted(o Outcome) { c.add(func(s *Stats) { s.Submits[o]++ }) 
 func (c *stats) storedMO()           { c.add(func(s *Stats) { s.StoredMO++ }) }
 func (c *stats) deliveredMO()        { c.add(func(s *Stats) { s.DeliveredMO++ }) }
 func (c *stats) repeated()           { c.add(func(s *Stats) { s.RepeatedMO++ }) }
+func (c *stats) callLost()           { c.add(func(s *Stats) { s.CallsLost++ }) }
 func (c *stats) panicked()           { c.add(func(s *Stats) { s.Panics++ }) }
 func (c *stats) dead(r Reason)       { c.add(func(s *Stats) { s.DeadLetters[r]++ }) }
 func (c *stats) ended(s State, r Reason) {

@@ -39,6 +39,9 @@ func (h *Hub) tell(ctx context.Context, s Story, rev uint64) error {
 	if err := h.tellFinal(ctx, s); err != nil {
 		return err
 	}
+	if err := h.callMT(ctx, s); err != nil {
+		return err
+	}
 	s.Told = true
 	_, err := h.Journal.PutStory(ctx, s, rev, false)
 	return err

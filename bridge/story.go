@@ -38,6 +38,17 @@ type Story struct {
 	Link     string    `json:"link,omitempty"`
 	Account  string    `json:"account,omitempty"`
 	Segments []Segment `json:"segments,omitempty"`
+
+	// The rest is for the call-detail record ([Call]).
+	SubmittedAt time.Time `json:"submitted_at,omitzero"` // the first submit
+	AnsweredAt  time.Time `json:"answered_at,omitzero"`  // the last answer to one
+	ReceiptAt   time.Time `json:"receipt_at,omitzero"`   // the last that counted
+	Submits     int       `json:"submits,omitempty"`     // that began
+	Status      string    `json:"status,omitempty"`      // of the last answer; empty for ESME_ROK
+	Total       int       `json:"total,omitempty"`       // short messages of the whole text
+	Encoding    string    `json:"encoding,omitempty"`    // see [Result]
+	Route       string    `json:"route,omitempty"`
+	CostClass   string    `json:"cost_class,omitempty"`
 }
 
 // Change is one step of a message's history.

@@ -32,8 +32,9 @@ type Config struct {
 	SMSCs        []SMSC  // at least one that can send
 	Routes       []Route // none: all links serve all
 	Portability  *Portability
-	XMPP         *XMPP // nil where there is none
-	Web          *Web  // nil where there is none; XMPP or Web is set
+	CallRecords  *CallRecords // nil: none are kept
+	XMPP         *XMPP        // nil where there is none
+	Web          *Web         // nil where there is none; XMPP or Web is set
 }
 
 // Source is a file and what it said, by which a later reading can be told from it. It is comparable.
@@ -208,6 +209,7 @@ type Route struct {
 	Networks  []string
 	Handles   []addressing.Handle
 	Targets   []RouteTarget // at least one
+	CostClass string        // in call-detail records; may be empty
 }
 
 // RouteTarget is a link or an account.

@@ -141,12 +141,16 @@ func TestFull(t *testing.T) {
 			Outbind: &configs.Outbind{Listen: "127.0.0.1:0", SystemID: "operator"}, DefaultAlphabet: configs.AlphabetGSM7,
 		}},
 		Routes: []configs.Route{{
-			Prefix: "33", Networks: []string{"xmpp"}, Handles: []addressing.Handle{handle("web:ann")}, Targets: []configs.RouteTarget{{Name: "operator"}},
+			Prefix: "33", Networks: []string{"xmpp"}, Handles: []addressing.Handle{handle("web:ann")}, Targets: []configs.RouteTarget{{Name: "operator"}}, CostClass: "cheap",
 		}, {
 			Prefix: "262692", Operators: []string{"20801", "647"}, Targets: []configs.RouteTarget{{Name: "one", Weight: 3}, {Name: "operator", Weight: 1}},
 		}},
 		Portability: &configs.Portability{
 			URL: "http://127.0.0.1:8081/{msisdn}?x=1", Field: "result.operator", Timeout: 500 * time.Millisecond, Keep: 7 * 24 * time.Hour, Max: 1000,
+		},
+		CallRecords: &configs.CallRecords{
+			Output: configs.CallsToFile, Dir: "testdata/calls", MaxSize: 10 << 20, MaxAge: time.Hour, Keep: 5, MaxBytes: 8 << 20,
+			Phones: configs.PhonesHashed,
 		},
 		XMPP: &configs.XMPP{Server: "127.0.0.1:5347", Domain: "sms.corp.example", Allow: []string{"*@corp.example", "bob@other.example"}},
 		Web: &configs.Web{

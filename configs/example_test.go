@@ -48,7 +48,7 @@ func TestExampleUncommented(t *testing.T) {
 		"smsc[0].tls.key_file: cannot be read", "xmpp.secret_file: cannot be read", "smsc[0].system_type: is empty",
 		"xmpp.tls.ca_file: cannot be read", "xmpp.tls.cert_file: cannot be read", "xmpp.tls.key_file: cannot be read",
 		"smsc[0].address_range: is empty", "smsc[0].address: is not used with outbind", "smsc[0].tls: cannot be used with outbind",
-		"portability.token_file: cannot be read",
+		"portability.token_file: cannot be read", "call_records.keep_for: is for output: nats", "call_records.key_file: is for phones: hashed",
 	}
 	for _, p := range problems(t, err) {
 		known := false
@@ -76,6 +76,7 @@ mo: {unheard_of: 1}
 smsc: [{unheard_of: 1, tls: {unheard_of: 1}, outbind: {unheard_of: 1}, statuses: {"0x400": {unheard_of: 1}}}]
 routes: [{unheard_of: 1}]
 portability: {unheard_of: 1}
+call_records: {unheard_of: 1}
 xmpp: {unheard_of: 1, tls: {unheard_of: 1}}
 web: {unheard_of: 1, users: [{unheard_of: 1}], tokens: [{unheard_of: 1}]}
 `
@@ -93,8 +94,8 @@ web: {unheard_of: 1, users: [{unheard_of: 1}], tokens: [{unheard_of: 1}]}
 			}
 		}
 	}
-	if found != 25 {
-		t.Errorf("%d sections listed their settings, want 25", found)
+	if found != 26 {
+		t.Errorf("%d sections listed their settings, want 26", found)
 	}
 }
 

@@ -42,6 +42,7 @@ func (f *file) readRoute(s *section) Route {
 	r := Route{
 		Prefix:    read(s, "prefix", prefix, ""),
 		Operators: listOf(s.get("operators"), anyText),
+		CostClass: read(s, "cost_class", slug, ""),
 		Networks:  listOf(s.get("networks"), oneOf(addressing.NetworkXMPP, addressing.NetworkWeb, addressing.NetworkMatrix)),
 	}
 	handles, _ := s.get("handles").list()

@@ -22,6 +22,7 @@ type Sources struct {
 	Messengers func() []MessengerState
 	Hub        func() bridge.Stats
 	Config     func() ConfigState
+	Calls      func() CallStats // nil where no call-detail records are kept
 }
 
 // scrapeTimeout bounds the reading of the depths: Prometheus gives up after 10 s by default.
@@ -40,6 +41,9 @@ func NewRegistry(version string, s Sources) *prometheus.Registry {
 	build.Set(1)
 	r := prometheus.NewRegistry()
 	r.MustRegister(build, &collector{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if s.Calls != nil {
+		r.MustRegister(callCollector{s.Calls})
+	}
 	return r
 }
 

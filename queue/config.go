@@ -100,6 +100,11 @@ type Config struct {
 	LogFor time.Duration
 	// DeadFor is how long dead letters are kept. Default 90 days.
 	DeadFor time.Duration
+	// CallsMaxBytes bounds the call-detail records that wait, the oldest of which go first, and
+	// CallsFor is how long they are kept at most. Defaults: no records are kept; as long as
+	// there is room.
+	CallsMaxBytes int64
+	CallsFor      time.Duration
 	// PartsFor is how long the records of bridge.Parts are kept. Default 24 hours.
 	PartsFor time.Duration
 	// MarksFor is how long the marks of bridge.Marks are kept, by the time of day: twice the hour

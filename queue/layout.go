@@ -31,7 +31,7 @@ const (
 // ownNames are the streams that the bridge uses, those of its buckets included.
 func ownNames() []string {
 	return []string{
-		stageMT, stageMO, stageOUT, streamSent, streamLog, streamDead, streamAudit,
+		stageMT, stageMO, stageOUT, streamSent, streamLog, streamDead, streamAudit, streamCalls,
 		"KV_" + bucketPhones, "KV_" + bucketParts, "KV_" + bucketMarks, "KV_" + bucketBegun, "KV_" + bucketNotes, "KV_" + bucketLeases,
 	}
 }

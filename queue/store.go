@@ -56,6 +56,7 @@ type Store struct {
 	shared jetstream.KeyValue
 	keeper *keeper
 
+	calls    callCounters
 	counters map[string]*counters // by stage; not changed after Open
 	waiting  waiting
 	atWork   atWork

@@ -24,6 +24,7 @@ const (
 	streamLog    = "LOG"
 	streamDead   = "DEAD"
 	streamAudit  = "AUDIT"
+	streamCalls  = "CALLS"
 	bucketPhones = "phones"
 	bucketParts  = "parts"
 	bucketMarks  = "marks"
@@ -170,7 +171,7 @@ func (s *Store) streamConfigs() []jetstream.StreamConfig {
 	dead.MaxBytes, dead.Discard = s.cfg.DeadMaxBytes, jetstream.DiscardOld
 	audit := limits(streamAudit, "what operators did", auditSubject, s.cfg.DeadFor)
 	audit.MaxBytes, audit.Discard = auditMaxBytes, jetstream.DiscardOld
-	return []jetstream.StreamConfig{
+	all := []jetstream.StreamConfig{
 		work(stageMT, "messages on their way to phones", "mt.>", s.cfg.MTMaxBytes, s.cfg.MTMaxMsgs),
 		work(stageMO, "short messages and receipts from SMSCs, raw", "mo.>", s.cfg.MOMaxBytes, s.cfg.MOMaxMsgs),
 		work(stageOUT, "texts and statuses on their way to messengers", "out.>", s.cfg.OUTMaxBytes, s.cfg.OUTMaxMsgs),
@@ -179,6 +180,12 @@ func (s *Store) streamConfigs() []jetstream.StreamConfig {
 		dead,
 		audit,
 	}
+	if s.cfg.CallsMaxBytes > 0 {
+		calls := limits(streamCalls, "call-detail records", "calls.>", s.cfg.CallsFor)
+		calls.MaxBytes, calls.Discard, calls.Duplicates = s.cfg.CallsMaxBytes, jetstream.DiscardOld, s.cfg.DuplicateWindow
+		all = append(all, calls)
+	}
+	return all
 }
 
 // putStream makes a stream or brings it up to date.

@@ -45,7 +45,9 @@ func (q *queue) takeUnlessHeld(r *route) func(now time.Time) (grant, bool) {
 		if q.holdsRoute(r.name) {
 			return grant{}, false
 		}
-		return r.take(now)
+		g, ok := r.take(now)
+		g.route, g.costClass = r.name, r.CostClass
+		return g, ok
 	}
 }
 

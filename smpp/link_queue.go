@@ -58,6 +58,8 @@ type grant struct {
 	link   *Link
 	slot   *Slot
 	permit *permit
+	// route and costClass are of the route that gave it; empty where none did.
+	route, costClass string
 }
 
 // addLine makes a line of those whom take can serve, most likely by the link likely.

@@ -91,7 +91,10 @@ func TestSubmitFields(t *testing.T) {
 			}
 			p.send(answerWithID(asked, "3b5c"))
 			got := receive(t, done, "the result")
-			if diff := cmp.Diff(bridge.Result{Link: "one", Account: "account", Total: 1, SMSCIDs: []string{"3b5c"}, Outcome: bridge.OutcomeSent}, got); diff != "" {
+			result := bridge.Result{
+				Link: "one", Account: "account", Total: 1, SMSCIDs: []string{"3b5c"}, Outcome: bridge.OutcomeSent, Encoding: "gsm7", Count: 1, Route: "all",
+			}
+			if diff := cmp.Diff(result, got); diff != "" {
 				t.Error(diff)
 			}
 			if attempts != 1 {

@@ -25,6 +25,8 @@ type Route struct {
 	Handles  []addressing.Handle
 	// Targets carry the messages; at least one.
 	Targets []Target
+	// CostClass is what the operator calls its price in call-detail records; may be empty.
+	CostClass string
 }
 
 // Target is where a route leads to.

@@ -50,6 +50,8 @@ type Segment struct {
 	// Count is how many short messages the SMSC makes of it: 1, or those of the whole text
 	// where TLVs has message_payload.
 	Count int
+	// Encoding is the name of the encoding of the whole text, as in [bridge.Estimate].
+	Encoding string
 }
 
 // SplitOptions are the choices of [Split].
@@ -154,7 +156,7 @@ func (m LongMode) elementLength() int {
 
 // segment writes a part of the text as the account takes it, behind its header.
 func (c coded) segment(octets, join []byte) Segment {
-	s := Segment{DataCoding: c.coding, Count: 1}
+	s := Segment{DataCoding: c.coding, Count: 1, Encoding: c.name}
 	var header []byte
 	if n := len(join) + len(c.elements); n > 0 {
 		s.ESMClass = ESMUDH

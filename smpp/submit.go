@@ -17,10 +17,14 @@ func (l *Link) submit(ctx context.Context, g grant, sub bridge.Submission, segme
 	r := bridge.Result{
 		Link: l.cfg.Name, Account: l.cfg.Account, Total: len(segments),
 		SMSCIDs: slices.Clone(sub.Done), NoReceipts: l.cfg.Fields.NoReceipts,
+		Route: g.route, CostClass: g.costClass, Encoding: segments[0].Encoding, Count: countOf(segments),
 	}
 	g.permit.charge(segments[len(sub.Done)].Count, time.Now()) // those that follow, if any, count as one each
 	for i := len(sub.Done); i < len(segments); i++ {
 		if i == len(sub.Done) {
+			if sub.Chosen != nil {
+				sub.Chosen(r)
+			}
 			if sub.Attempt != nil {
 				if err := sub.Attempt(ctx, l.cfg.Name, l.cfg.Account); err != nil {
 					g.permit.giveBack()
@@ -81,6 +85,14 @@ func (l *Link) whenLate(told func(context.Context, bridge.Result), r bridge.Resu
 		}
 		told(ctx, r)
 	}
+}
+
+// countOf is how many short messages the SMSC makes of all segments.
+func countOf(segments []Segment) (n int) {
+	for _, s := range segments {
+		n += s.Count
+	}
+	return n
 }
 
 func notWritten(r bridge.Result, err error) bridge.Result {

@@ -27,9 +27,11 @@ type app struct {
 	store *queue.Store
 	hub   *bridge.Hub
 	links *smpp.Links
-	xmpp  *xmpp.Component // nil where there is none
-	web   *web.Server     // nil where there is none
-	ops   *ops.Server
+	// callFile has the call-detail records; nil where none are written to files.
+	callFile *ops.CallFile
+	xmpp     *xmpp.Component // nil where there is none
+	web      *web.Server     // nil where there is none
+	ops      *ops.Server
 	// history is what the operators' page plots.
 	history *ops.History
 	holds   *bridge.Holds
@@ -77,6 +79,9 @@ func newApp(ctx context.Context, cfg *configs.Config, log zerolog.Logger) (_ *ap
 // around it know each other: links and messengers get the hub when they are made, the hub
 // gets the messengers in a map before anything runs.
 func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger) (book *addressing.Book, err error) {
+	if err = a.openCalls(); err != nil {
+		return nil, err
+	}
 	store := queueConfig(a.cfg, a.log)
 	store.RouteOf = func(h addressing.Handle, phone addressing.MSISDN) string { return a.links.RouteOf(h, phone) }
 	if a.store, err = queue.Open(ctx, store); err != nil {
@@ -101,7 +106,7 @@ func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger)
 	a.reader.Store(newReader(a.cfg))
 	a.hub, err = bridge.New(hubConfig(a.cfg, a.log, networks), bridge.Ports{
 		Queue: a.store, Journal: a.store, Archive: a.store, Parts: a.store, Marks: a.store, Begun: a.store,
-		Carrier: a.links, Sessions: sessions{a}, Reader: &a.reader, Book: book,
+		Carrier: a.links, Sessions: sessions{a}, Reader: &a.reader, Book: book, Calls: a.calls(),
 	})
 	return book, err
 }
@@ -163,6 +168,9 @@ func (a *app) openWeb(ctx context.Context) error {
 func (a *app) openOps(book *addressing.Book) (err error) {
 	sources := ops.Sources{
 		Depths: a.depths, Stages: a.stageStats, Leases: a.leases, Links: a.linkStates, LinkCounts: a.linkCounts, Messengers: a.messengerStates, Hub: a.hub.Stats,
+	}
+	if a.cfg.CallRecords != nil {
+		sources.Calls = a.callStats
 	}
 	a.history = ops.NewHistory(sources)
 	var reload ops.Reloader
@@ -238,6 +246,9 @@ func (a *app) tellRemaining(ctx context.Context) {
 // runHub runs the links and what works on the queues.
 func (a *app) runHub(links, workers *stage) {
 	links.run("smpp", a.links.Run)
+	if a.callFile != nil {
+		links.run("calls", a.runCalls) // it outlives the workers, whose last messages have records too
+	}
 	workers.run("memory", boundMemory)
 	workers.run("mt", func(ctx context.Context) error { return a.store.RunMT(ctx, a.hub.DispatchMT) })
 	workers.run("mo", func(ctx context.Context) error { return a.store.RunMO(ctx, a.hub.DispatchMO) })
@@ -261,6 +272,9 @@ func (a *app) close() error {
 	}
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
+	}
+	if a.callFile != nil {
+		errs = append(errs, a.callFile.Close())
 	}
 	return errors.Join(errs...)
 }

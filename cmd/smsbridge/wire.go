@@ -40,6 +40,7 @@ func queueConfig(cfg *configs.Config, log zerolog.Logger) queue.Config {
 		MTMaxPerHandle: q.MaxMessages.Handle, MTMaxPerRoute: q.MaxMessages.Route,
 		RememberedPhones: q.RememberedPhones, LeaseTime: q.LeaseTime, SentFor: q.Keep.Journal, LogFor: q.Keep.Log, DeadFor: q.Keep.Dead, Logger: room(log, "queue"),
 	}
+	callsConfig(cfg.CallRecords, &c)
 	if q.URL == "" {
 		c.Dir = filepath.Join(cfg.DataDir, "queue")
 	}
@@ -62,7 +63,7 @@ func hubConfig(cfg *configs.Config, log zerolog.Logger, networks map[string]brid
 	return bridge.Config{
 		Region: cfg.Numbers.Region, Validity: cfg.MT.Validity, MaxSegments: cfg.MT.MaxSegments, ResendUnknown: cfg.MT.ResendUnknown,
 		PartsWait: cfg.MO.PartsWait, NobodyReply: cfg.MO.NobodyReply, HelpReply: cfg.MO.HelpReply,
-		Prefix: cfg.Numbers.Prefix, Keywords: cfg.Numbers.Keywords, Policy: cfg.Policy, Networks: networks, Logger: room(log, "bridge"),
+		Prefix: cfg.Numbers.Prefix, Keywords: cfg.Numbers.Keywords, Policy: cfg.Policy, CallPhone: callPhone(cfg.CallRecords), Networks: networks, Logger: room(log, "bridge"),
 	}
 }
 
@@ -124,7 +125,7 @@ func accountRates(cfg *configs.Config) map[string]float64 {
 func routeConfigs(cfg *configs.Config) []smpp.Route {
 	var all []smpp.Route
 	for _, r := range cfg.Routes {
-		route := smpp.Route{Prefix: r.Prefix, Operators: r.Operators, Networks: r.Networks, Handles: r.Handles}
+		route := smpp.Route{Prefix: r.Prefix, Operators: r.Operators, Networks: r.Networks, Handles: r.Handles, CostClass: r.CostClass}
 		for _, t := range r.Targets {
 			route.Targets = append(route.Targets, smpp.Target{Name: t.Name, Weight: t.Weight})
 		}
