@@ -26,6 +26,18 @@ func (l *Latency) add(took time.Duration) {
 	l[sort.Search(latencyBuckets-1, func(i int) bool { return took <= latencyEnd(i) })]++
 }
 
+// Buckets gives how many took at most so many seconds, for each bucket but the last, as
+// Prometheus counts them, and how many there are in all.
+func (l Latency) Buckets() (atMost map[float64]uint64, count uint64) {
+	atMost = make(map[float64]uint64, latencyBuckets-1)
+	for i, n := range l {
+		if count += n; i < latencyBuckets-1 {
+			atMost[latencyEnd(i).Seconds()] = count
+		}
+	}
+	return atMost, count
+}
+
 // Since gives what l has counted beyond before.
 func (l Latency) Since(before Latency) Latency {
 	for i := range l {

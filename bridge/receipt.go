@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -150,6 +151,9 @@ func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
 		return err
 	}
 	h.stats.ended(s.State, s.Reason)
+	if i := slices.IndexFunc(s.History, func(c Change) bool { return c.State == Sent }); i >= 0 {
+		h.stats.receiptAfter(h.now().Sub(s.History[i].At))
+	}
 	if s.State == Delivered {
 		h.stats.deliveredAfter(h.now().Sub(s.History[0].At)) // it begins with the acceptance
 	}

@@ -27,11 +27,14 @@ type Stats struct {
 	// ReceiptsCame receipts that belong to a message, by the SMSC account.
 	ReceiptsDue, ReceiptsCame map[string]uint64
 	// SentAfter is how long after their acceptance messages were with an SMSC, DeliveredAfter
-	// how long after it their phones had them.
-	SentAfter, DeliveredAfter Latency
-	DeadLetters               map[Reason]uint64
-	CallsLost                 uint64 // call-detail records that there was no room for
-	Panics                    uint64 // each is a defect of the bridge
+	// how long after it their phones had them, and ReceiptAfter how long after the SMSC took them
+	// their last receipt came.
+	SentAfter, DeliveredAfter, ReceiptAfter Latency
+	// SentTime, DeliveredTime and ReceiptTime are the sums of these.
+	SentTime, DeliveredTime, ReceiptTime time.Duration
+	DeadLetters                          map[Reason]uint64
+	CallsLost                            uint64 // call-detail records that there was no room for
+	Panics                               uint64 // each is a defect of the bridge
 }
 
 type stats struct {
@@ -69,9 +72,16 @@ func (c *stats) receiptDue(account string)  { c.add(func(s *Stats) { s.ReceiptsD
 func (c *stats) receiptCame(account string) { c.add(func(s *Stats) { s.ReceiptsCame[account]++ }) }
 
 func (c *stats) deliveredAfter(d time.Duration) {
-	c.add(func(s *Stats) { s.DeliveredAfter.add(d) })
+	c.add(func(s *Stats) { s.DeliveredAfter.add(d); s.DeliveredTime += d })
 }
-func (c *stats) sentAfter(d time.Duration) { c.add(func(s *Stats) { s.SentAfter.add(d) }) }
+
+func (c *stats) sentAfter(d time.Duration) {
+	c.add(func(s *Stats) { s.SentAfter.add(d); s.SentTime += d })
+}
+
+func (c *stats) receiptAfter(d time.Duration) {
+	c.add(func(s *Stats) { s.ReceiptAfter.add(d); s.ReceiptTime += d })
+}
 
 func (c *stats) receipt(matched bool) {
 	c.add(func(s *Stats) {

@@ -17,6 +17,8 @@ type Sources struct {
 	Depths     func(ctx context.Context) ([]QueueDepth, error)
 	Stages     func() []StageStats
 	Leases     func() LeaseCounts
+	Routes     func() []RouteState
+	Records    func(ctx context.Context) (Records, error)
 	Links      func() []LinkState
 	LinkCounts func() []LinkCounts
 	Messengers func() []MessengerState
@@ -70,6 +72,12 @@ var (
 	queueLimit    = gauge("queue_limit_bytes", "Size at which a stage refuses messages; 0 is no limit.", "stage")
 	queueOldest   = gauge("queue_oldest_age_seconds", "Age of the oldest message of a stage; 0 where nothing waits.", "stage")
 
+	routeMessages = gauge("route_messages", "Messages to phones that wait for a route, those being submitted included.", "route")
+	routeOldest   = gauge("route_oldest_age_seconds", "Age of the oldest message that waits for a route; 0 where nothing waits.", "route")
+
+	recordPhones     = gauge("phones", "Phones of which something is known: conversations, opt-outs, or whose they are.")
+	recordReassembly = gauge("reassembly_messages", "Records of what has not come or not gone in full: long messages from phones with parts missing, open questions, and the like.")
+
 	stagePublished = counter("queue_published_total", "Messages that were stored in a stage.", "stage")
 	stageAcked     = counter("queue_acked_total", "Messages that are done with a stage.", "stage")
 	stageRetried   = counter("queue_retries_total", "Tries that failed and were made again.", "stage")
@@ -101,28 +109,35 @@ var (
 	configLoaded  = gauge("config_loaded_timestamp_seconds", "When the configuration that is in use was read.")
 	configReloads = counter("config_reloads_total", "Times that the configuration file was read again, by what became of it.", "result")
 
-	hubAccepted  = counter("bridge_mt_accepted_total", "Messages to phones that were accepted.")
-	hubRefused   = counter("bridge_mt_refusals_total", "Messages to phones that were refused at intake.", "reason")
-	hubSubmits   = counter("bridge_submits_total", "Submits of messages, by how they ended.", "outcome")
-	hubEnded     = counter("bridge_mt_ended_total", "Messages to phones that are in a final state.", "state", "reason")
-	hubStored    = counter("bridge_mo_stored_total", "Short messages from SMSCs that were stored, receipts among them.")
-	hubDelivered = counter("bridge_mo_delivered_total", "Messages from phones that messengers have.")
-	hubRepeated  = counter("bridge_mo_repeated_total", "Short messages from SMSCs that had come before.")
-	hubReceipts  = counter("bridge_receipts_total", "Receipts, by whether their message is known.", "match")
-	hubPanics    = counter("bridge_panics_total", "Messages that ended by a defect of the bridge.")
-	hubDead      = counter("bridge_dead_letters_total", "Messages that the bridge gave up.", "reason")
+	hubAccepted       = counter("bridge_mt_accepted_total", "Messages to phones that were accepted.")
+	hubRefused        = counter("bridge_mt_refusals_total", "Messages to phones that were refused at intake.", "reason")
+	hubSubmits        = counter("bridge_submits_total", "Submits of messages, by how they ended.", "outcome")
+	hubEnded          = counter("bridge_mt_ended_total", "Messages to phones that are in a final state.", "state", "reason")
+	hubStored         = counter("bridge_mo_stored_total", "Short messages from SMSCs that were stored, receipts among them.")
+	hubDelivered      = counter("bridge_mo_delivered_total", "Messages from phones that messengers have.")
+	hubRepeated       = counter("bridge_mo_repeated_total", "Short messages from SMSCs that had come before.")
+	hubReceipts       = counter("bridge_receipts_total", "Receipts, by whether their message is known.", "match")
+	hubPanics         = counter("bridge_panics_total", "Messages that ended by a defect of the bridge.")
+	hubDue            = counter("bridge_receipts_due_total", "Messages that were sent and that a receipt is to come for.", "account")
+	hubCame           = counter("bridge_receipts_came_total", "Receipts that belong to a message.", "account")
+	hubSentAfter      = counter("bridge_mt_sent_seconds", "How long after their acceptance messages were with an SMSC.")
+	hubDeliveredAfter = counter("bridge_mt_delivered_seconds", "How long after their acceptance phones had messages, by their receipts.")
+	hubReceiptAfter   = counter("bridge_receipt_seconds", "How long after the SMSC took a message its last receipt came.")
+	hubDead           = counter("bridge_dead_letters_total", "Messages that the bridge gave up.", "reason")
 )
 
 // Describe sends the families, as prometheus.Collector asks.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, f := range []family{
 		queueUp, queueMessages, queueBytes, queueLimit, queueOldest,
+		routeMessages, routeOldest, recordPhones, recordReassembly,
 		stagePublished, stageAcked, stageRetried, stagePanics, stageDead,
 		leaseInstances, leaseHeld, leaseChanges,
 		linkBound, linkState, linkHeld, linkWindow, linkInUse, linkBinds,
 		linkSubmits, linkSegments, linkRefused, linkFaults,
 		messengerConnected, messengerBounced, messengerPanics,
 		hubAccepted, hubRefused, hubSubmits, hubEnded, hubStored, hubDelivered, hubRepeated, hubReceipts, hubPanics, hubDead,
+		hubDue, hubCame, hubSentAfter, hubDeliveredAfter, hubReceiptAfter,
 		configOK, configLoaded, configReloads,
 	} {
 		ch <- f.desc
@@ -136,6 +151,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	if c.Depths != nil {
 		c.collectDepths(emit)
+	}
+	if c.Routes != nil {
+		collectRoutes(c.Routes(), emit)
+	}
+	if c.Records != nil {
+		c.collectRecords(emit)
 	}
 	if c.Stages != nil {
 		collectStages(c.Stages(), emit)
@@ -164,7 +185,19 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		emit(configReloads, float64(state.Refused), "refused")
 	}
 	if c.Hub != nil {
-		collectHub(c.Hub(), emit)
+		stats := c.Hub()
+		collectHub(stats, emit)
+		for _, h := range []struct {
+			family
+			bridge.Latency
+			sum time.Duration
+		}{
+			{hubSentAfter, stats.SentAfter, stats.SentTime}, {hubDeliveredAfter, stats.DeliveredAfter, stats.DeliveredTime},
+			{hubReceiptAfter, stats.ReceiptAfter, stats.ReceiptTime},
+		} {
+			atMost, count := h.Buckets()
+			ch <- prometheus.MustNewConstHistogram(h.desc, count, h.sum.Seconds(), atMost)
+		}
 	}
 }
 
@@ -187,6 +220,36 @@ func (c *collector) collectDepths(emit emitter) {
 		emit(queueLimit, float64(d.MaxBytes), d.Stage)
 		emit(queueOldest, d.oldestAge(now).Seconds(), d.Stage)
 	}
+}
+
+func collectRoutes(routes []RouteState, emit emitter) {
+	now := time.Now()
+	for _, r := range routes {
+		age := time.Duration(0)
+		if !r.OldestAt.IsZero() {
+			age = max(0, now.Sub(r.OldestAt))
+		}
+		emit(routeMessages, float64(r.Waiting), r.Name)
+		emit(routeOldest, age.Seconds(), r.Name)
+	}
+}
+
+// Records are how many there are in the small stores beside the queue.
+type Records struct {
+	Phones     uint64
+	Reassembly uint64
+}
+
+// collectRecords says nothing where the store does not answer; queue_up tells that.
+func (c *collector) collectRecords(emit emitter) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	r, err := c.Records(ctx)
+	if err != nil {
+		return
+	}
+	emit(recordPhones, float64(r.Phones))
+	emit(recordReassembly, float64(r.Reassembly))
 }
 
 func collectStages(stages []StageStats, emit emitter) {
@@ -247,6 +310,12 @@ func collectHub(s bridge.Stats, emit emitter) {
 	emit(hubPanics, float64(s.Panics))
 	emit(hubReceipts, float64(s.ReceiptsMatched), "known")
 	emit(hubReceipts, float64(s.ReceiptsUnknown), "unknown")
+	for account, n := range s.ReceiptsDue {
+		emit(hubDue, float64(n), account)
+	}
+	for account, n := range s.ReceiptsCame {
+		emit(hubCame, float64(n), account)
+	}
 	for _, r := range bridge.Reasons() {
 		emit(hubRefused, float64(s.Refused[r]), string(r))
 		emit(hubDead, float64(s.DeadLetters[r]), string(r))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"smsbridge/bridge"
 )
@@ -42,6 +43,22 @@ func (s *Store) Depths(ctx context.Context) ([]Depth, error) {
 		all = append(all, d)
 	}
 	return all, nil
+}
+
+// Records tells of how many phones something is known, and how many records there are of what
+// is not complete: parts of long messages, open questions, and the like. It asks the server.
+func (s *Store) Records(ctx context.Context) (phones, parts uint64, err error) {
+	for _, bucket := range []struct {
+		jetstream.KeyValue
+		n *uint64
+	}{{s.phones, &phones}, {s.parts, &parts}} {
+		status, err := bucket.Status(ctx)
+		if err != nil {
+			return 0, 0, fmt.Errorf("queue: count the records of %s: %w", bucket.Bucket(), err)
+		}
+		*bucket.n = status.Values()
+	}
+	return phones, parts, nil
 }
 
 // Healthy tells whether the store can be written, and if not, why.

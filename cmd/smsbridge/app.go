@@ -168,6 +168,7 @@ func (a *app) openWeb(ctx context.Context) error {
 func (a *app) openOps(book *addressing.Book) (err error) {
 	sources := ops.Sources{
 		Depths: a.depths, Stages: a.stageStats, Leases: a.leases, Links: a.linkStates, LinkCounts: a.linkCounts, Messengers: a.messengerStates, Hub: a.hub.Stats,
+		Routes: a.routeStates, Records: a.records,
 	}
 	if a.cfg.CallRecords != nil {
 		sources.Calls = a.callStats

@@ -23,6 +23,11 @@ func (a *app) depths(ctx context.Context) ([]ops.QueueDepth, error) {
 	return all, err
 }
 
+func (a *app) records(ctx context.Context) (ops.Records, error) {
+	phones, parts, err := a.store.Records(ctx)
+	return ops.Records{Phones: phones, Reassembly: parts}, err
+}
+
 func (a *app) stageStats() []ops.StageStats {
 	stats := a.store.Stats()
 	var all []ops.StageStats
