@@ -20,7 +20,7 @@ func described(t *testing.T) map[string]string {
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descs)
-		ops.NewRegistry("test", ops.Sources{}).Describe(descs)
+		ops.NewRegistry("test", ops.Sources{Calls: func() ops.CallStats { return ops.CallStats{} }}).Describe(descs)
 	}()
 	found := make(map[string]string)
 	form := regexp.MustCompile(`fqName: "(smsbridge_\w+)", help: .*, constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}`)

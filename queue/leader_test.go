@@ -2,7 +2,6 @@ package queue_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -141,11 +140,9 @@ func TestNoRecordIsOld(t *testing.T) {
 	var asking sync.WaitGroup
 	for range 20 {
 		asking.Go(func() {
-			old, _, err := far.LoadRecord(ctx, phone(1))
-			if err == nil {
+			// It does not answer, or says that it cannot: both will do.
+			if old, _, err := far.LoadRecord(ctx, phone(1)); err == nil {
 				t.Errorf("the server that is cut off said %+v", old)
-			} else if !errors.Is(err, context.DeadlineExceeded) {
-				t.Error(err)
 			}
 		})
 	}
