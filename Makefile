@@ -10,10 +10,24 @@ SOAK     ?= soak
 POWER_ROUNDS ?= 50
 POWER_SEED   ?= 1
 
-.PHONY: help run test race check fmt lint peers fuzz bench screenshot chaos soak power
+# Where packages and binaries go.
+BIN      ?= bin
+# A tag v1.2.3 is 1.2.3; before any tag it is the day and the commit.
+VERSION  ?= $(shell packaging/version.sh)
+
+.PHONY: help build deb docs run test race check fmt lint peers fuzz bench screenshot chaos soak power
 
 help: ## say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: ## the static binary, in BIN; its version is VERSION
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.built=$(VERSION)' -o $(BIN)/smsbridge ./cmd/smsbridge
+
+deb: build ## the Debian package, in BIN, tested (dpkg-deb; installed and purged in a copy of the system as root)
+	packaging/check.sh "$$(packaging/deb.sh $(BIN)/smsbridge $(VERSION) $(BIN))"
+
+docs: ## docs/configuration.md, made of the example and the parser
+	SMSBRIDGE_WRITE_DOCS=1 $(GO) test ./configs -run '^TestConfigurationPage$$' -count=1
 
 run: ## the demo, on one page in the browser
 	$(GO) run ./cmd/smsbridge demo

@@ -15,8 +15,14 @@ func (*VersionCmd) Run(std *stdio) error {
 	return err
 }
 
-// version is what the Go tool noted about the build: a tag, a commit, or (devel).
+// built is the version that `make build` links in; empty in other builds.
+var built string
+
+// version is what make gave the build, or else what the Go tool noted about it: a tag, a commit, or (devel).
 func version() string {
+	if built != "" {
+		return built
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "(devel)"
