@@ -62,7 +62,14 @@ func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
 	if known, err := h.known(ctx, m); err != nil || known != nil {
 		return deref(known), err
 	}
-	if err := h.permit(ctx, m.Handle, phone); err != nil {
+	if err := h.permit(m.Handle, phone); err != nil {
+		return Story{}, err
+	}
+	// What has no room is refused before it takes a Number or counts as begun.
+	if err := h.Queue.RoomMT(ctx, m); err != nil {
+		return Story{}, refuseStore(err)
+	}
+	if err := h.mayConverse(ctx, m.Handle, phone); err != nil {
 		return Story{}, err
 	}
 	if s, done, err := h.own(ctx, &m); done || err != nil {

@@ -223,6 +223,40 @@ func TestFullQueueTakesItLater(t *testing.T) {
 	}
 }
 
+// Whom a full queue refuses has begun nothing: no Number is taken, and no conversation counted.
+// Only who finds it full first may leave one behind.
+func TestFullQueueBeginsNothing(t *testing.T) {
+	tests := []struct {
+		name  string
+		queue func(*queue.Config)
+		first addressing.Handle // who fills it
+	}{
+		{"of the whole queue", func(c *queue.Config) { c.MTMaxMsgs = 1 }, bob},
+		{"of one sender", func(c *queue.Config) { c.MTMaxPerHandle = 1 }, ann},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, options{queue: tt.queue, hub: bridge.Config{Policy: bridge.Policy{Conversations: 5}}})
+			r.carrier.plays(noLink)
+			r.accept(tt.first, phone, "first", "1")
+			r.carrier.submitted.wait(t, "the first", 1)
+			wantRefusal(t, r.try(tt.first, phone.String(), "2"), bridge.ReasonQueueFull)
+			before, _, err := r.store.LoadBegun(t.Context(), ann)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantRefusal(t, r.try(ann, other.String(), "3"), bridge.ReasonQueueFull)
+			after, _, err := r.store.LoadBegun(t.Context(), ann)
+			if err != nil || len(after.Phones) != len(before.Phones) {
+				t.Errorf("begun %v, before %v, %v", after.Phones, before.Phones, err)
+			}
+			if rec, _, err := r.store.LoadRecord(t.Context(), other); err != nil || len(rec.Entries) > 0 {
+				t.Errorf("the phone's record is %+v, %v; want none", rec, err)
+			}
+		})
+	}
+}
+
 // Numbers are read in the bridge's region, and a conversation keeps its Number.
 func TestConversationKeepsItsNumber(t *testing.T) {
 	pool := []addressing.Number{number, addressing.MustParseNumber("+33700000002"), addressing.MustParseNumber("+33700000003")}

@@ -51,8 +51,11 @@ const (
 )
 
 // mayConverse lets a handle go on with a conversation that is open, and begin one if it
-// has not as many as the policy allows. A conversation that it begins is noted.
+// has not as many as the policy allows, if that has a bound. A conversation that it begins is noted.
 func (h *Hub) mayConverse(ctx context.Context, handle addressing.Handle, phone addressing.MSISDN) error {
+	if h.config().Policy.Conversations == 0 {
+		return nil
+	}
 	open, err := h.isOpen(ctx, handle, phone)
 	if err != nil || open {
 		return refuseUnlessNil(err)

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -58,7 +57,7 @@ func (p Policy) allows(h addressing.Handle, phone addressing.MSISDN) bool {
 }
 
 // permit refuses what the policy forbids; the error is a *[RefusalError].
-func (h *Hub) permit(ctx context.Context, handle addressing.Handle, phone addressing.MSISDN) error {
+func (h *Hub) permit(handle addressing.Handle, phone addressing.MSISDN) error {
 	if err := h.decided(handle, phone); err != nil {
 		return err
 	}
@@ -86,10 +85,7 @@ func (h *Hub) permit(ctx context.Context, handle addressing.Handle, phone addres
 			Text:   fmt.Sprintf("You may not text %s: the rules of this bridge forbid it. Ask its operator if you need to.", phone),
 		}
 	}
-	if policy.Conversations == 0 {
-		return nil
-	}
-	return h.mayConverse(ctx, handle, phone)
+	return nil
 }
 
 // decided refuses what an operator has decided while the bridge runs.

@@ -16,6 +16,9 @@ import (
 // that it is not known to be stored. All methods may be called concurrently.
 type Queue interface {
 	PublishMT(ctx context.Context, m MT) error
+	// RoomMT tells beforehand, by PublishMT's error, that m would be refused for want of room.
+	// It is a quick look: nil promises nothing. Of m it needs who writes and to whom.
+	RoomMT(ctx context.Context, m MT) error
 	PublishMO(ctx context.Context, m MO) error
 	// PublishOUT and the log do not wait for the disk: the worker that calls them
 	// holds a message whose acknowledgement does.

@@ -96,6 +96,7 @@ type Counts struct {
 	MT, MO, OUT int
 	Handle      int // to phones, of one handle
 	Route       int // to phones, of one route
+	Journal     int // records of messages in the journal; 0: default
 }
 
 // Keep is for how long records are kept; 0: default.

@@ -51,6 +51,7 @@ func (f *file) readQueue(s *section) {
 		q.MaxMessages = Counts{
 			MT: read(s, "mt", many, 0), MO: read(s, "mo", many, 0), OUT: read(s, "out", many, 0),
 			Handle: read(s, "handle", many, 0), Route: read(s, "route", many, 0),
+			Journal: read(s, "journal", integer(10_000, 1_000_000_000), 0),
 		}
 	})
 	f.within(s, "keep", f.readKeep)

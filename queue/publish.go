@@ -71,7 +71,11 @@ func (s *Store) publish(ctx context.Context, stage, subject, id string, m any) e
 			return err
 		}
 	}
-	if _, err := s.put(ctx, subject, m, withID(id)); err != nil {
+	_, err := s.put(ctx, subject, m, withID(id))
+	if full := errors.Is(err, bridge.ErrFull); stage == stageMT && full != s.brim.Load() {
+		s.brim.Store(full)
+	}
+	if err != nil {
 		return err
 	}
 	s.counters[stage].published.Add(1)

@@ -59,6 +59,7 @@ type Store struct {
 	calls    callCounters
 	counters map[string]*counters // by stage; not changed after Open
 	waiting  waiting
+	brim     atomic.Bool // MT refused the last message for want of room
 	atWork   atWork
 	held     atomic.Pointer[[]string] // stages that an operator holds
 	probes   probes

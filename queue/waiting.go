@@ -1,6 +1,9 @@
 package queue
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -106,6 +109,43 @@ func (s *Store) room(m *bridge.MT) error {
 	if limit := s.cfg.MTMaxPerRoute; limit > 0 && s.cfg.RouteOf != nil &&
 		s.waits(routeKey(s.routeOf(m))) >= limit {
 		return bridge.ErrRouteFull
+	}
+	return nil
+}
+
+// overhead is about what the server stores beside a message's JSON: subject, headers, length and checksum.
+const overhead = 256
+
+// RoomMT tells whether PublishMT would refuse m for want of room; see [bridge.Queue]. How
+// much the queue holds is asked for only once it was found full: the first that finds it so
+// learns it from PublishMT.
+func (s *Store) RoomMT(ctx context.Context, m bridge.MT) error {
+	if err := s.room(&m); err != nil {
+		return err
+	}
+	if err := s.space.check(s.cfg.MinFree); err != nil {
+		return err
+	}
+	if err := s.fill.check(ctx); err != nil {
+		return err
+	}
+	if !s.brim.Load() {
+		return nil
+	}
+	stream, err := s.js.Stream(ctx, stageMT)
+	if err != nil {
+		return nil //nolint:nilerr // PublishMT finds out, waits for the server if need be, and says it
+	}
+	info := stream.CachedInfo()
+	data, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("queue: encode message %s: %w", m.ID, err)
+	}
+	if bound := info.Config.MaxMsgs; bound > 0 && info.State.Msgs >= uint64(bound) {
+		return fmt.Errorf("%w: %d messages to phones wait, and so many may", bridge.ErrFull, bound)
+	}
+	if bound := info.Config.MaxBytes; bound > 0 && info.State.Bytes+uint64(len(data))+overhead > uint64(bound) {
+		return fmt.Errorf("%w: messages to phones take %d of %d bytes", bridge.ErrFull, info.State.Bytes, bound)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func queueConfig(cfg *configs.Config, log zerolog.Logger) queue.Config {
 		MTMaxBytes: int64(q.MaxBytes.MT), MOMaxBytes: int64(q.MaxBytes.MO), OUTMaxBytes: int64(q.MaxBytes.OUT),
 		LogMaxBytes: int64(q.MaxBytes.Log), DeadMaxBytes: int64(q.MaxBytes.Dead), MinFree: int64(q.MinFree),
 		MTMaxMsgs: int64(q.MaxMessages.MT), MOMaxMsgs: int64(q.MaxMessages.MO), OUTMaxMsgs: int64(q.MaxMessages.OUT),
-		MTMaxPerHandle: q.MaxMessages.Handle, MTMaxPerRoute: q.MaxMessages.Route,
+		MTMaxPerHandle: q.MaxMessages.Handle, MTMaxPerRoute: q.MaxMessages.Route, SentMaxMsgs: int64(q.MaxMessages.Journal),
 		RememberedPhones: q.RememberedPhones, LeaseTime: q.LeaseTime, SentFor: q.Keep.Journal, LogFor: q.Keep.Log, DeadFor: q.Keep.Dead, Logger: room(log, "queue"),
 	}
 	callsConfig(cfg.CallRecords, &c)
