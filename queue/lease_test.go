@@ -215,6 +215,56 @@ func TestRunAlone(t *testing.T) {
 	}
 }
 
+// TestCutOffGivesUpFirst: an instance that is cut off from its server has given up what one holds
+// at a time, such as a component's connection, before another takes it up, and is there to
+// take it again once the cable is mended.
+func TestCutOffGivesUpFirst(t *testing.T) {
+	for name, oneWay := range map[string]bool{"nothing arrives": false, "no answer arrives": true} {
+		t.Run(name, func(t *testing.T) {
+			remote := natsServer(t, t.TempDir(), -1)
+			cable := newProxy(t, hostOf(t, remote.ClientURL()))
+			cable.oneWay = oneWay
+			var mu sync.Mutex
+			var tenures []context.Context
+			run := func(s *queue.Store) (entered chan struct{}, stop func()) {
+				entered = make(chan struct{}, 10)
+				ctx, cancel := context.WithCancel(t.Context())
+				done := make(chan error, 1)
+				go func() {
+					done <- s.RunBeside(ctx, "xmpp", func(ctx context.Context) error {
+						mu.Lock()
+						for _, earlier := range tenures {
+							if earlier.Err() == nil {
+								t.Error("two hold the connection at once")
+							}
+						}
+						tenures = append(tenures, ctx)
+						mu.Unlock()
+						entered <- struct{}{}
+						<-ctx.Done() // without a word from the server
+						return nil
+					})
+				}()
+				stop = sync.OnceFunc(func() {
+					cancel()
+					wantError(t, receive(t, done, "the end of RunBeside"), nil)
+				})
+				t.Cleanup(stop)
+				return entered, stop
+			}
+			here, _ := run(open(t, "", through(cable), quickLease))
+			receive(t, here, "the first")
+			there, stop := run(open(t, "", external(remote), quickLease))
+			cable.freeze()
+			receive(t, there, "the other")
+			<-tenures[0].Done()
+			cable.thaw()
+			stop()
+			receive(t, here, "the first again")
+		})
+	}
+}
+
 func TestRunAloneEndsByItself(t *testing.T) {
 	failure := fmt.Errorf("over")
 	remote := natsServer(t, t.TempDir(), -1)

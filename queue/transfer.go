@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -28,7 +29,7 @@ var left = []string{"KV_" + bucketLeases}
 // Export writes all that stands in the store of cfg to w: queues, journal, log, dead letters
 // and records, with the sequence, the time and the subject of each message. No
 // daemon may be at work on the store: that of an embedded server is locked meanwhile, and an
-// external one with workers is refused. The store is not changed. It blocks until all is
+// external one with workers is refused, also where they start meanwhile. The store is not changed. It blocks until all is
 // written or ctx ends.
 func Export(ctx context.Context, cfg Config, w io.Writer) (moved Moved, err error) {
 	s, err := openIdle(ctx, cfg)
@@ -36,6 +37,10 @@ func Export(ctx context.Context, cfg Config, w io.Writer) (moved Moved, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	before, err := s.progress(ctx)
+	if err != nil {
+		return nil, err
+	}
 	streams, err := s.ours(ctx)
 	if err != nil {
 		return nil, err
@@ -52,6 +57,9 @@ func Export(ctx context.Context, cfg Config, w io.Writer) (moved Moved, err erro
 			return nil, fmt.Errorf("queue: export %s: %w", info.Config.Name, err)
 		}
 		moved = append(moved, MovedStream{Name: info.Config.Name, Messages: info.State.Msgs})
+	}
+	if err := s.unchanged(ctx, before); err != nil {
+		return nil, err
 	}
 	return moved, out.end()
 }
@@ -130,6 +138,46 @@ func (s *Store) idle(ctx context.Context) error {
 		if requests > 0 {
 			return fmt.Errorf("queue: a smsbridge is at work on this NATS server (stream %s): stop it, and every other one, first", name)
 		}
+	}
+	return nil
+}
+
+// progress is how far a stream was written, and for a queue what it holds. What goes by age or
+// by itself from the others is nobody's work.
+type progress struct{ last, queued uint64 }
+
+// progress tells it of each stream of the bridge: of the leases too, which every daemon at an
+// external server writes as soon as it starts, and then all the time.
+func (s *Store) progress(ctx context.Context) (map[string]progress, error) {
+	all := make(map[string]progress)
+	list := s.js.ListStreams(ctx)
+	for info := range list.Info() {
+		if info.Config.Metadata[metaLayout] == "" {
+			continue
+		}
+		p := progress{last: info.State.LastSeq}
+		if info.Config.Retention == jetstream.WorkQueuePolicy {
+			p.queued = info.State.Msgs
+		}
+		all[info.Config.Name] = p
+	}
+	if err := list.Err(); err != nil {
+		return nil, fmt.Errorf("queue: list the streams: %w", err)
+	}
+	return all, nil
+}
+
+// unchanged refuses what was read while somebody wrote: a daemon that started meanwhile.
+func (s *Store) unchanged(ctx context.Context, before map[string]progress) error {
+	if err := s.idle(ctx); err != nil {
+		return err
+	}
+	now, err := s.progress(ctx)
+	if err != nil {
+		return err
+	}
+	if !maps.Equal(before, now) {
+		return errors.New("queue: a smsbridge has started on this NATS server meanwhile, so the export is worth nothing: stop every smsbridge, and export again")
 	}
 	return nil
 }

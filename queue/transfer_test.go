@@ -3,10 +3,13 @@ package queue_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -168,6 +171,55 @@ func TestMoveAtWork(t *testing.T) {
 			wantText(t, err, name)
 			_, err = queue.Import(t.Context(), cfg, bytes.NewReader(data), true)
 			wantText(t, err, name)
+		})
+	}
+}
+
+// onWrite is a file at whose first octets something happens.
+type onWrite struct {
+	once sync.Once
+	do   func()
+}
+
+func (w *onWrite) Write(p []byte) (int, error) {
+	w.once.Do(w.do)
+	return len(p), nil
+}
+
+// TestStartsWhileExported: a daemon that starts while its queue is exported would change it, so
+// that some of it were sent twice or never. It has the queue, and there is no export.
+func TestStartsWhileExported(t *testing.T) {
+	for name, do := range map[string]func(*testing.T, *queue.Store){
+		"and shows itself": func(t *testing.T, s *queue.Store) {
+			for end := time.Now().Add(patience); len(s.Instances()) == 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("it does not show itself")
+				}
+			}
+		},
+		"and takes a message": func(t *testing.T, s *queue.Store) { publish(t, s, mt(2, 0)) },
+		"and goes again with one": func(t *testing.T, s *queue.Store) {
+			publish(t, s, mt(2, 0))
+			wantError(t, s.Close(), nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			remote := natsServer(t, t.TempDir(), -1)
+			s := open(t, "", external(remote))
+			for n := range 40 { // more than an export writes at a time
+				m := mt(1, n)
+				noise := make([]byte, 32<<10)
+				_, _ = rand.Read(noise)
+				m.Text = hex.EncodeToString(noise)
+				publish(t, s, m)
+			}
+			wantError(t, s.Close(), nil)
+			cfg := queue.Config{URL: remote.ClientURL()}
+			if data := export(t, cfg); len(data) < 1<<20 {
+				t.Fatalf("an export of %d bytes is written in one go", len(data))
+			}
+			_, err := queue.Export(t.Context(), cfg, &onWrite{do: func() { do(t, open(t, "", external(remote))) }})
+			wantText(t, err, "stop every")
 		})
 	}
 }
