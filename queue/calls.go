@@ -19,7 +19,7 @@ var _ bridge.Calls = (*Store)(nil)
 // wait until they are written to a file, or for whoever reads the stream. It is bounded, and the
 // oldest go first: records may never refuse a message.
 
-// ErrNoCalls: Config.CallsMaxBytes is not set, so that there is no stream for records.
+// ErrNoCalls says that Config.CallsMaxBytes is not set, so that there is no stream for records.
 var ErrNoCalls = errors.New("queue: no call-detail records are kept")
 
 const (

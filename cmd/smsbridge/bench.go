@@ -36,6 +36,7 @@ type benchFlags struct {
 	Window     int           `default:"200" help:"The window of the link, 1 to 1000."`
 	Time       time.Duration `default:"10s" help:"How long each measurement takes."`
 	Rate       int           `default:"500" help:"How many messages a second are offered where latency is measured."`
+	Calls      bool          `name:"call-records" help:"Keep call-detail records, to see what they cost."`
 	JSON       bool          `name:"json" help:"Print the figures for programs."`
 	CPUProfile string        `name:"cpuprofile" type:"path" hidden:"" help:"A file for a CPU profile."`
 	MemProfile string        `name:"memprofile" type:"path" hidden:"" help:"A file for a profile of the memory at the end."`

@@ -170,6 +170,9 @@ func benchConfig(dir, smscAddr string, flags benchFlags) *configs.Config {
 	cfg.Web = nil
 	cfg.Queue.Durability = configs.Durability(flags.Durability)
 	cfg.SMSCs[0].Window = flags.Window
+	if flags.Calls {
+		cfg.CallRecords = &configs.CallRecords{Output: configs.CallsToFile, Dir: filepath.Join(dir, "calls"), MaxBytes: 256 << 20}
+	}
 	return cfg
 }
 

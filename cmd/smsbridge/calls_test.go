@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,9 +71,7 @@ call_records: {max_size: 1MiB, phones: hashed, key: 0123456789abcdef}
 	c.at(last)
 	told := make(map[string]string)
 	for _, p := range all {
-		for id, state := range p.awaitFinal(t, c.phones*c.perPhone) {
-			told[id] = state
-		}
+		maps.Copy(told, p.awaitFinal(t, c.phones*c.perPhone))
 	}
 	// It writes what there is as it stops.
 	if err := last.cmd.Process.Signal(syscall.SIGTERM); err != nil {
