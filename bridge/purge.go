@@ -38,6 +38,9 @@ func (h *Hub) Purge(ctx context.Context, m MT) (bool, error) {
 			continue // its dispatch was faster
 		}
 		h.inHand.purged(m.ID)
+		if errors.Is(err, ErrConflict) {
+			err = nil // its dispatch has found the end, and told the sender
+		}
 		return t.rev != before, err
 	}
 }
