@@ -6,11 +6,12 @@
 set -eu -o pipefail
 cd "$(dirname "$0")"
 
-packages=(prosody ejabberd stunnel4 lua-sec lua-dbi-sqlite3 kannel python3-slixmpp tmux tshark chromium nodejs npm e2fsprogs xfsprogs btrfs-progs)
+packages=(prosody ejabberd stunnel4 lua-sec lua-dbi-sqlite3 kannel python3-slixmpp tmux tshark chromium nodejs npm prometheus e2fsprogs xfsprogs btrfs-progs)
 # A command of the same name from elsewhere does as well.
 have() {
   case $1 in
     nodejs) command -v node >/dev/null && return ;;
+    prometheus) command -v promtool >/dev/null && return ;;
     npm | tmux | tshark | chromium) command -v "$1" >/dev/null && return ;;
   esac
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -31,7 +32,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   # The package lists may be absent or old: then they are fetched, once.
   [ -n "$(find /var/lib/apt/lists -name '*_Packages*' -print -quit 2>/dev/null)" ] && install || { $sudo apt-get update -q && install; }
   for p in "${missing[@]}"; do
-    case $p in prosody | ejabberd | stunnel4 | kannel) $sudo update-rc.d "$p" disable ;; esac
+    case $p in prosody | ejabberd | stunnel4 | kannel | prometheus) $sudo update-rc.d "$p" disable ;; esac
   done
 fi
 
