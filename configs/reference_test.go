@@ -104,6 +104,10 @@ func settingsOf(lines, plain []string) []setting {
 		case text == "":
 			says = nil // a comment that belongs to no setting
 			continue
+		case m == nil && strings.HasPrefix(text, "#") && len(all) > 0 && strings.Index(line, "#") > at[len(at)-1]+8:
+			last := &all[len(all)-1] // goes on behind its setting
+			last.says = append(last.says, strings.TrimSpace(strings.TrimPrefix(text, "#")))
+			continue
 		case m == nil && strings.HasPrefix(text, "#"):
 			says = append(says, strings.TrimSpace(strings.TrimPrefix(text, "#")))
 			continue
