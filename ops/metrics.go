@@ -57,6 +57,13 @@ type family struct {
 	kind prometheus.ValueType
 }
 
+// histogram is what such a metric says.
+type histogram struct {
+	family
+	bridge.Latency
+	sum time.Duration
+}
+
 func gauge(name, help string, labels ...string) family {
 	return family{prometheus.NewDesc("smsbridge_"+name, help, labels, nil), prometheus.GaugeValue}
 }
@@ -187,12 +194,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if c.Hub != nil {
 		stats := c.Hub()
 		collectHub(stats, emit)
-		for _, h := range []struct {
-			family
-			bridge.Latency
-			sum time.Duration
-		}{
-			{hubSentAfter, stats.SentAfter, stats.SentTime}, {hubDeliveredAfter, stats.DeliveredAfter, stats.DeliveredTime},
+		for _, h := range []histogram{
+			{hubSentAfter, stats.SentAfter, stats.SentTime},
+			{hubDeliveredAfter, stats.DeliveredAfter, stats.DeliveredTime},
 			{hubReceiptAfter, stats.ReceiptAfter, stats.ReceiptTime},
 		} {
 			atMost, count := h.Buckets()
