@@ -89,15 +89,6 @@ func (b *Book) AddNumber(ctx context.Context, n Number, use string, h Handle) (b
 	return b.dir.change(ctx, noteNumber+n.String(), editNote(func(note *numberNote) (bool, error) { return b.addTo(note, n, use, h) }))
 }
 
-// WouldAdd tells what [Book.AddNumber] would do.
-func (b *Book) WouldAdd(n Number, use string, h Handle) (bool, error) {
-	if err := b.checkNumber(n, use, h); err != nil {
-		return false, err
-	}
-	note := b.dir.number(n)
-	return b.addTo(&note, n, use, h)
-}
-
 func (b *Book) checkNumber(n Number, use string, h Handle) error {
 	switch {
 	case use == UsePool && !n.CanReply():

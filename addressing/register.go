@@ -51,18 +51,6 @@ func (d *Directory) Register(ctx context.Context, name string, h Handle) (bool, 
 	}))
 }
 
-// WouldRegister is what [Directory.Register] would answer; nothing is changed.
-func (d *Directory) WouldRegister(name string, h Handle) (bool, error) {
-	plain, err := d.nameFor(name, h)
-	if err != nil {
-		return false, err
-	}
-	d.mu.RLock()
-	r := d.registered[plain]
-	d.mu.RUnlock()
-	return d.mayRegister(r, plain, h)
-}
-
 // nameFor is the canonical name for h.
 func (d *Directory) nameFor(name string, h Handle) (string, error) {
 	if d.Gone(h) {

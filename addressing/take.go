@@ -7,9 +7,8 @@ import (
 )
 
 // Take makes the conversation of h with phone over n, or opens it again, for an operator who
-// brings conversations from elsewhere. It tells whether that is new; with dry it only tells. The
-// error wraps [ErrInvalid] where n cannot be h's on this phone, and [ErrGone] where h is not in use.
-func (b *Book) Take(ctx context.Context, h Handle, phone MSISDN, n Number, dry bool) (changed bool, err error) {
+// brings conversations from elsewhere. It tells whether that is new. The error wraps [ErrInvalid] where n cannot be h's on this phone, and [ErrGone] where h is not in use.
+func (b *Book) Take(ctx context.Context, h Handle, phone MSISDN, n Number) (changed bool, err error) {
 	if b.dir.Gone(h) {
 		return false, fmt.Errorf("%w: %s", ErrGone, h)
 	}
@@ -38,7 +37,7 @@ func (b *Book) Take(ctx context.Context, h Handle, phone MSISDN, n Number, dry b
 			e = b.add(r, n, h)
 		}
 		e.LastUsed, e.ReleasedAt = b.now().UTC(), time.Time{}
-		return !dry, nil
+		return true, nil
 	})
 	return changed && err == nil, err
 }
@@ -55,7 +54,7 @@ func (b *Book) holder(r *Record, n Number) *Entry {
 
 // TakeAny is [Book.Take] over the Number that [Book.Assign] would choose. The error wraps
 // [ErrInvalid] also where there is none.
-func (b *Book) TakeAny(ctx context.Context, h Handle, phone MSISDN, dry bool) (changed bool, err error) {
+func (b *Book) TakeAny(ctx context.Context, h Handle, phone MSISDN) (changed bool, err error) {
 	if b.dir.Gone(h) {
 		return false, fmt.Errorf("%w: %s", ErrGone, h)
 	}
@@ -72,7 +71,7 @@ func (b *Book) TakeAny(ctx context.Context, h Handle, phone MSISDN, dry bool) (c
 			e = b.add(r, n, h)
 		}
 		e.LastUsed, e.ReleasedAt = b.now().UTC(), time.Time{}
-		return !dry, nil
+		return true, nil
 	})
 	return changed && err == nil, err
 }

@@ -82,13 +82,16 @@ func (s *Server) provision(w http.ResponseWriter, r *http.Request) {
 		V: auditVersion, At: time.Now().UTC(), By: operator(r), Action: bridge.ActionProvision,
 		Subject: fmt.Sprintf("%s, lines %d to %d, sha256 %x", fileName(rows.File), rows.Rows[0].Line, rows.Rows[len(rows.Rows)-1].Line, sha256.Sum256(data)),
 	}
-	if !dry {
+	book := s.cfg.Book
+	if dry {
+		book = book.Trial() // so that a line clashes with those before it as it will
+	} else {
 		if err := s.cfg.Audit.KeepAudit(r.Context(), a); err != nil {
 			s.refuse(w, http.StatusServiceUnavailable, "nothing was changed, since it cannot be put on record, see /readyz: "+err.Error())
 			return
 		}
 	}
-	report, err := s.makeRows(context.WithoutCancel(r.Context()), rows.Rows, dry)
+	report, err := s.makeRows(context.WithoutCancel(r.Context()), book, rows.Rows)
 	if err != nil {
 		s.refuse(w, http.StatusServiceUnavailable, "some of these lines may not have been made, see /readyz and try again: "+err.Error())
 		return
@@ -119,14 +122,14 @@ func fileName(name string) string {
 // makeRows makes runs of rows of one kind, one after the other, since conversations need the
 // numbers before them. Those of a run are made at once, and those of one phone or person in order.
 // The error is the store's: of the rows some may be made then.
-func (s *Server) makeRows(ctx context.Context, rows []Row, dry bool) (Provisioned, error) {
+func (s *Server) makeRows(ctx context.Context, book *addressing.Book, rows []Row) (Provisioned, error) {
 	report := Provisioned{Bad: []BadRow{}}
 	for len(rows) > 0 {
 		n := 1
 		for n < len(rows) && rows[n].Kind == rows[0].Kind {
 			n++
 		}
-		outcomes := s.makeRun(ctx, rows[:n], dry)
+		outcomes := s.makeRun(ctx, book, rows[:n])
 		for i, o := range outcomes {
 			var bad *rowError
 			switch {
@@ -151,7 +154,7 @@ type outcome struct {
 }
 
 // makeRun makes rows of one kind.
-func (s *Server) makeRun(ctx context.Context, rows []Row, dry bool) []outcome {
+func (s *Server) makeRun(ctx context.Context, book *addressing.Book, rows []Row) []outcome {
 	outcomes := make([]outcome, len(rows))
 	lanes := make([][]int, rowsAtOnce)
 	plans := make([]plan, len(rows))
@@ -170,7 +173,7 @@ func (s *Server) makeRun(ctx context.Context, rows []Row, dry bool) []outcome {
 		}
 		working.Go(func() {
 			for _, i := range lane {
-				outcomes[i].changed, outcomes[i].err = plans[i].do(ctx, dry)
+				outcomes[i].changed, outcomes[i].err = plans[i].do(ctx, book)
 			}
 		})
 	}
@@ -181,7 +184,7 @@ func (s *Server) makeRun(ctx context.Context, rows []Row, dry bool) []outcome {
 // plan is a row that can be read. Those with one key are made in order.
 type plan struct {
 	key string
-	do  func(ctx context.Context, dry bool) (changed bool, err error)
+	do  func(ctx context.Context, book *addressing.Book) (changed bool, err error)
 }
 
 // rowError says in which column of a row something is wrong.
@@ -235,25 +238,33 @@ func (s *Server) plan(row Row) (plan, error) {
 	}
 	switch row.Kind {
 	case RowNumber:
-		return s.planNumber(n, h, row.Use, unused("phone"))
+		return planNumber(n, h, row.Use, unused("phone"))
 	case RowConversation:
 		if h.IsZero() {
 			return plan{}, wrongRow("handle", "say whose conversation it is, such as web:ann")
 		}
-		return plan{phone.String(), func(ctx context.Context, dry bool) (bool, error) { return s.takeConversation(ctx, h, phone, n, dry) }}, unused("use")
+		return plan{phone.String(), func(ctx context.Context, book *addressing.Book) (bool, error) {
+			return takeConversation(ctx, book, h, phone, n)
+		}}, unused("use")
 	case RowOptout:
-		return plan{phone.String(), func(ctx context.Context, dry bool) (bool, error) { return s.optOut(ctx, phone, h, dry) }}, unused("number", "use")
+		return plan{phone.String(), func(ctx context.Context, book *addressing.Book) (bool, error) {
+			changed, err := book.SetOptout(ctx, phone, h, true)
+			return changed, inColumn("handle", err)
+		}}, unused("number", "use")
 	case RowHandle:
 		if h.IsZero() {
 			return plan{}, wrongRow("handle", "say whom phones may write to by name, such as web:ann")
 		}
-		return plan{h.Name(), func(ctx context.Context, dry bool) (bool, error) { return s.registerRow(ctx, h, dry) }}, unused("phone", "number", "use")
+		return plan{h.Name(), func(ctx context.Context, book *addressing.Book) (bool, error) {
+			changed, err := book.Directory().Register(ctx, "", h)
+			return changed, inColumn("handle", err)
+		}}, unused("phone", "number", "use")
 	default:
 		return plan{}, wrongRow("kind", "%q is none of number, conversation, optout and handle", row.Kind)
 	}
 }
 
-func (s *Server) planNumber(n addressing.Number, h addressing.Handle, use string, err error) (plan, error) {
+func planNumber(n addressing.Number, h addressing.Handle, use string, err error) (plan, error) {
 	if use == "" && !h.IsZero() {
 		use = addressing.UseDedicated
 	}
@@ -269,39 +280,17 @@ func (s *Server) planNumber(n addressing.Number, h addressing.Handle, use string
 	if h.IsZero() {
 		key = n.String()
 	}
-	return plan{key, func(ctx context.Context, dry bool) (changed bool, err error) {
-		if dry {
-			changed, err = s.cfg.Book.WouldAdd(n, use, h)
-		} else {
-			changed, err = s.cfg.Book.AddNumber(ctx, n, use, h)
-		}
+	return plan{key, func(ctx context.Context, book *addressing.Book) (bool, error) {
+		changed, err := book.AddNumber(ctx, n, use, h)
 		return changed, inColumn("number", err)
 	}}, nil
 }
 
-func (s *Server) takeConversation(ctx context.Context, h addressing.Handle, phone addressing.MSISDN, n addressing.Number, dry bool) (bool, error) {
+func takeConversation(ctx context.Context, book *addressing.Book, h addressing.Handle, phone addressing.MSISDN, n addressing.Number) (bool, error) {
 	if !n.IsZero() {
-		changed, err := s.cfg.Book.Take(ctx, h, phone, n, dry)
+		changed, err := book.Take(ctx, h, phone, n)
 		return changed, inColumn("number", err)
 	}
-	changed, err := s.cfg.Book.TakeAny(ctx, h, phone, dry)
+	changed, err := book.TakeAny(ctx, h, phone)
 	return changed, inColumn("handle", err)
-}
-
-func (s *Server) registerRow(ctx context.Context, h addressing.Handle, dry bool) (changed bool, err error) {
-	if dry {
-		changed, err = s.cfg.Book.Directory().WouldRegister("", h)
-	} else {
-		changed, err = s.cfg.Book.Directory().Register(ctx, "", h)
-	}
-	return changed, inColumn("handle", err)
-}
-
-func (s *Server) optOut(ctx context.Context, phone addressing.MSISDN, h addressing.Handle, dry bool) (bool, error) {
-	if !dry {
-		changed, err := s.cfg.Book.SetOptout(ctx, phone, h, true)
-		return changed, inColumn("handle", err)
-	}
-	all, err := s.cfg.Book.Optouts(ctx, phone)
-	return !slices.ContainsFunc(all, func(o addressing.Optout) bool { return o.Handle == h }), err
 }

@@ -183,3 +183,53 @@ func TestProvisionRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestDryRunSeesTheLinesBefore: what clashes in a file clashes in its dry run, as in the real one.
+func TestDryRunSeesTheLinesBefore(t *testing.T) {
+	const ph = "+33612345678"
+	for _, tt := range []struct {
+		name    string
+		rows    []ops.Row
+		column  string // of the last row; empty: it is made
+		problem string
+	}{
+		{name: "one number for two", column: "number", problem: "is with this phone web:zoe's", rows: []ops.Row{
+			{Kind: ops.RowConversation, Phone: ph, Handle: "web:zoe", Number: "+33700000001"},
+			{Kind: ops.RowConversation, Phone: ph, Handle: "web:yan", Number: "+33700000001"}}},
+		{name: "no number is left", column: "handle", problem: "every number is in use", rows: []ops.Row{
+			{Kind: ops.RowConversation, Phone: ph, Handle: "web:zoe"},
+			{Kind: ops.RowConversation, Phone: ph, Handle: "web:yan"}}},
+		{name: "two numbers of one's own", column: "number", problem: "has a number of its own", rows: []ops.Row{
+			{Kind: ops.RowNumber, Number: "+33700000002", Handle: "web:zoe"},
+			{Kind: ops.RowNumber, Number: "+33700000003", Handle: "web:zoe"}}},
+		{name: "a number for two uses", column: "number", problem: "was added as pool", rows: []ops.Row{
+			{Kind: ops.RowNumber, Number: "+33700000002", Use: "pool"},
+			{Kind: ops.RowNumber, Number: "+33700000002", Use: "shared"}}},
+		{name: "over a number of a line before", rows: []ops.Row{
+			{Kind: ops.RowNumber, Number: "+33700000002", Use: "pool"},
+			{Kind: ops.RowConversation, Phone: ph, Handle: "web:zoe", Number: "+33700000002"}}},
+		{name: "a name of two", column: "handle", problem: "@zoe is web:zoe", rows: []ops.Row{
+			{Kind: ops.RowHandle, Handle: "web:zoe"},
+			{Kind: ops.RowHandle, Handle: "xmpp:zoe@corp.example"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newProvisioning(t)
+			before := p.state()
+			dry := p.send("?dry_run=true", tt.rows...)
+			if after := p.state(); after != before {
+				t.Errorf("a dry run changed %s to %s", before, after)
+			}
+			made := p.send("", tt.rows...)
+			if made.Changed != dry.Changed || made.Unchanged != dry.Unchanged || !slices.Equal(made.Bad, dry.Bad) {
+				t.Errorf("dry: %+v\nreal: %+v", dry, made)
+			}
+			if tt.column == "" {
+				if len(made.Bad) != 0 || made.Changed != 2 {
+					t.Errorf("%+v", made)
+				}
+			} else if len(made.Bad) != 1 || made.Changed != 1 || made.Bad[0].Line != 3 || made.Bad[0].Column != tt.column || !strings.Contains(strings.ToLower(made.Bad[0].Problem), tt.problem) {
+				t.Errorf("%+v", made)
+			}
+		})
+	}
+}
