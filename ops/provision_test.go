@@ -195,22 +195,28 @@ func TestDryRunSeesTheLinesBefore(t *testing.T) {
 	}{
 		{name: "one number for two", column: "number", problem: "is with this phone web:zoe's", rows: []ops.Row{
 			{Kind: ops.RowConversation, Phone: ph, Handle: "web:zoe", Number: "+33700000001"},
-			{Kind: ops.RowConversation, Phone: ph, Handle: "web:yan", Number: "+33700000001"}}},
+			{Kind: ops.RowConversation, Phone: ph, Handle: "web:yan", Number: "+33700000001"},
+		}},
 		{name: "no number is left", column: "handle", problem: "every number is in use", rows: []ops.Row{
 			{Kind: ops.RowConversation, Phone: ph, Handle: "web:zoe"},
-			{Kind: ops.RowConversation, Phone: ph, Handle: "web:yan"}}},
+			{Kind: ops.RowConversation, Phone: ph, Handle: "web:yan"},
+		}},
 		{name: "two numbers of one's own", column: "number", problem: "has a number of its own", rows: []ops.Row{
 			{Kind: ops.RowNumber, Number: "+33700000002", Handle: "web:zoe"},
-			{Kind: ops.RowNumber, Number: "+33700000003", Handle: "web:zoe"}}},
+			{Kind: ops.RowNumber, Number: "+33700000003", Handle: "web:zoe"},
+		}},
 		{name: "a number for two uses", column: "number", problem: "was added as pool", rows: []ops.Row{
 			{Kind: ops.RowNumber, Number: "+33700000002", Use: "pool"},
-			{Kind: ops.RowNumber, Number: "+33700000002", Use: "shared"}}},
+			{Kind: ops.RowNumber, Number: "+33700000002", Use: "shared"},
+		}},
 		{name: "over a number of a line before", rows: []ops.Row{
 			{Kind: ops.RowNumber, Number: "+33700000002", Use: "pool"},
-			{Kind: ops.RowConversation, Phone: ph, Handle: "web:zoe", Number: "+33700000002"}}},
+			{Kind: ops.RowConversation, Phone: ph, Handle: "web:zoe", Number: "+33700000002"},
+		}},
 		{name: "a name of two", column: "handle", problem: "@zoe is web:zoe", rows: []ops.Row{
 			{Kind: ops.RowHandle, Handle: "web:zoe"},
-			{Kind: ops.RowHandle, Handle: "xmpp:zoe@corp.example"}}},
+			{Kind: ops.RowHandle, Handle: "xmpp:zoe@corp.example"},
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newProvisioning(t)
