@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"smsbridge/addressing"
+	"smsbridge/internal/peers"
 	"smsbridge/queue"
 )
 
@@ -27,8 +28,8 @@ func newIsland(t *testing.T) *island {
 	t.Helper()
 	c := &island{}
 	var direct, cabled []string
-	for _, port := range freePorts(t, 3) {
-		direct = append(direct, fmt.Sprint("127.0.0.1:", port))
+	for range 3 {
+		direct = append(direct, peers.FreeAddress(t)) // each must know the others' first
 		cable := newProxy(t, direct[len(direct)-1])
 		c.cables, cabled = append(c.cables, cable), append(cabled, cable.Addr().String())
 	}
@@ -68,20 +69,6 @@ func until(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("there is not: %s", what)
 		}
 	}
-}
-
-// freePorts are ports where nobody listens: each server must know those of the others first.
-func freePorts(t *testing.T, n int) (ports []int) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 // cut separates the last server from the others, which lead the stream.

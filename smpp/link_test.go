@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"smsbridge/bridge"
+	"smsbridge/internal/peers"
 	"smsbridge/smpp"
 )
 
@@ -280,9 +281,7 @@ func (b *safeBuffer) String() string {
 
 // Nobody listens: the link is down, says why, and stops at once when it is told to.
 func TestLinkCannotConnect(t *testing.T) {
-	l := listen(t)
-	l.Close()
-	cfg := quick(l.Addr().String())
+	cfg := quick(peers.FreeAddress(t))
 	cfg.BackoffMin = time.Hour
 	link := newLink(t, cfg)
 	stop := start(t, link)

@@ -15,6 +15,7 @@ import (
 
 	"smsbridge/addressing"
 	"smsbridge/bridge"
+	"smsbridge/internal/peers"
 	"smsbridge/smpp"
 	"smsbridge/smpp/smsc"
 )
@@ -25,7 +26,7 @@ func operators(t *testing.T, routes []smpp.Route, operator func(context.Context,
 	stop = make(map[string]func())
 	var links []*smpp.Link
 	for _, name := range names {
-		s, err := smsc.New(smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Hour})
+		s, err := smsc.New(smsc.Config{Addr: peers.FreeAddress(t), ReceiptDelay: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}

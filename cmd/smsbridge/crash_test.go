@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"smsbridge/internal/peers"
 	"smsbridge/smpp/smsc"
 )
 
@@ -90,7 +91,7 @@ func (c crowd) at(p *process) {
 func TestKillLosesNothing(t *testing.T) {
 	all, hashes := people("ann", "bob", "carl", "dora")
 	c := crowd{people: all, phones: 25, perPhone: 10}
-	smscAddr := quietPort(t)
+	smscAddr := peers.FreeAddress(t)
 	config := testConfig(t.TempDir(), smscAddr, hashes, "")
 
 	first := startDaemon(t, config)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"smsbridge/internal/disk"
+	"smsbridge/internal/peers"
 	"smsbridge/smpp/smsc"
 )
 
@@ -24,7 +25,7 @@ func TestDiskFull(t *testing.T) {
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	all, hashes := people("ann")
 	ann := all[0]
-	smscAddr := quietPort(t)
+	smscAddr := peers.FreeAddress(t)
 	p := startDaemon(t, testConfig(filepath.Join(dir, "data"), smscAddr, hashes, "queue: {min_free: 1MiB}\n"))
 	ann.base = p.web
 	accepted := 0

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"smsbridge/addressing"
+	"smsbridge/internal/peers"
 	"smsbridge/ops"
 	"smsbridge/smpp/smsc"
 )
@@ -143,7 +144,7 @@ func TestLinkLs(t *testing.T) {
 	all, hashes := people("ann")
 	ann := all[0]
 	s := startSMSC(t, smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond})
-	p := startDaemon(t, twoSMSCs(t.TempDir(), s.Addr(), quietPort(t), hashes))
+	p := startDaemon(t, twoSMSCs(t.TempDir(), s.Addr(), peers.FreeAddress(t), hashes))
 	ann.base = p.web
 	o := operatorAt{t, p.ops}
 	before := time.Now()

@@ -28,7 +28,7 @@ func TestPrometheus(t *testing.T) {
 	}
 	all, hashes := people("ann")
 	ann := all[0]
-	sim, stop := stoppableSMSC(t, smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond})
+	sim, stop := stoppableSMSC(t, smsc.Config{Addr: peers.FreeAddress(t), ReceiptDelay: time.Millisecond})
 	config := testConfig(t.TempDir(), sim.Addr(), hashes, "")
 	p := startDaemon(t, config)
 	ann.base = p.web

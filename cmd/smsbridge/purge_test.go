@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"smsbridge/internal/peers"
 	"smsbridge/ops"
 	"smsbridge/smpp/smsc"
 )
@@ -40,7 +41,7 @@ func TestPurge(t *testing.T) {
 	all, hashes := people("ann", "bob")
 	ann, bob := all[0], all[1]
 	s := startSMSC(t, smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond, BusyFor: time.Hour})
-	away := quietPort(t)
+	away := peers.FreeAddress(t)
 	p := startDaemon(t, twoSMSCs(t.TempDir(), s.Addr(), away, hashes))
 	ann.base, bob.base = p.web, p.web
 	o := operatorAt{t, p.ops}

@@ -99,7 +99,7 @@ func fault(t *testing.T, s *smsc.Server, method, path string) {
 func TestQueueExportRefusals(t *testing.T) {
 	_, hashes := people("ann")
 	dir := t.TempDir()
-	config := testConfig(dir, quietPort(t), hashes, "")
+	config := testConfig(dir, peers.FreeAddress(t), hashes, "")
 	file := filepath.Join(t.TempDir(), "queue.export")
 	refused := func(want string, args ...string) {
 		t.Helper()

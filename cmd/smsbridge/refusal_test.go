@@ -115,7 +115,7 @@ func TestNoRoute(t *testing.T) {
 // is room again once that is sent.
 func TestQueueFull(t *testing.T) {
 	all, hashes := people("ann")
-	smscAddr := quietPort(t)
+	smscAddr := peers.FreeAddress(t)
 	p := startDaemon(t, testConfig(t.TempDir(), smscAddr, hashes, "queue: {max_bytes: {mt: 1MiB}}\n"))
 	ann := all[0]
 	ann.base = p.web
@@ -147,7 +147,7 @@ func TestQueueFull(t *testing.T) {
 // TestDrain: SIGTERM ends the daemon in time, and what it was told stays queued.
 func TestDrain(t *testing.T) {
 	all, hashes := people("ann")
-	smscAddr := quietPort(t)
+	smscAddr := peers.FreeAddress(t)
 	config := testConfig(t.TempDir(), smscAddr, hashes, "")
 	p := startDaemon(t, config)
 	ann := all[0]

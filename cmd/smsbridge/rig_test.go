@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -291,21 +289,6 @@ func (p *person) events(t *testing.T, more func(event) bool) {
 		}
 	}
 	t.Fatalf("the events ended too early: %v", lines.Err())
-}
-
-// quietPort is a loopback address where nobody listens yet, outside of the range that
-// the system picks ports from, so that nobody gets it by chance.
-func quietPort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.N(10000))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			_ = l.Close()
-			return addr
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // startSMSC runs the simulator until the test ends.

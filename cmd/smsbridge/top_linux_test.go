@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"smsbridge/internal/peers"
 )
 
 // terminal is what a command writes to a pseudo-terminal of 80 by 24.
@@ -119,7 +121,7 @@ func (s *terminal) exit() int {
 // TestTop: top --once and top --json are for scripts, and top runs on a terminal of its own until q is pressed.
 func TestTop(t *testing.T) {
 	_, hashes := people("ann")
-	p := startDaemon(t, testConfig(t.TempDir(), quietPort(t), hashes, ""))
+	p := startDaemon(t, testConfig(t.TempDir(), peers.FreeAddress(t), hashes, ""))
 	screen, keys := onTerminal(t, "top", "--ops", p.ops)
 	screen.await("Link main has been down")
 	code, out, errs := smsbridge(t, "", "top", "--once", "--ops", p.ops)

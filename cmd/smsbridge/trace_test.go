@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"smsbridge/addressing"
+	"smsbridge/internal/peers"
 	"smsbridge/ops"
 	"smsbridge/smpp/smsc"
 )
@@ -36,7 +37,7 @@ func TestTrace(t *testing.T) {
 	all, hashes := people("ann")
 	ann := all[0]
 	s := startSMSC(t, smsc.Config{Addr: "127.0.0.1:0", ReceiptDelay: time.Millisecond, BusyFor: time.Hour})
-	p := startDaemon(t, twoSMSCs(t.TempDir(), s.Addr(), quietPort(t), hashes))
+	p := startDaemon(t, twoSMSCs(t.TempDir(), s.Addr(), peers.FreeAddress(t), hashes))
 	ann.base = p.web
 	o := operatorAt{t, p.ops}
 	const french, busy, british, text = "+33612345678", "+33612300500", "+447700900123", "Bonjour à tous"

@@ -7,13 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"smsbridge/internal/port"
 )
 
 // node is one server of a NATS cluster.
@@ -21,11 +22,18 @@ type node struct {
 	process
 	binary, config string
 	log            *os.File
-	client, health string // host:port
+	ports          nodePorts
 }
 
-// nodePorts are the ports of a node: for clients, for the other nodes, for health.
-type nodePorts struct{ client, cluster, health string }
+// nodePorts are the ports of a node: for clients, for the other nodes, for health. They are its
+// own while it is dead, too.
+type nodePorts struct{ client, cluster, health port.Reserved }
+
+func (p nodePorts) release() {
+	for _, one := range []port.Reserved{p.client, p.cluster, p.health} {
+		one.Release()
+	}
+}
 
 // newNodes makes n nodes of one cluster, which serve at host. They are not started.
 func newNodes(ctx context.Context, dir, host string, n int) ([]*node, error) {
@@ -36,12 +44,12 @@ func newNodes(ctx context.Context, dir, host string, n int) ([]*node, error) {
 	all := make([]nodePorts, n)
 	var routes []string
 	for i := range all {
-		for _, addr := range []*string{&all[i].client, &all[i].cluster, &all[i].health} {
-			if *addr, err = freeAddr(ctx, host); err != nil {
+		for _, addr := range []*port.Reserved{&all[i].client, &all[i].cluster, &all[i].health} {
+			if *addr, err = port.Reserve(host); err != nil {
 				return nil, err
 			}
 		}
-		routes = append(routes, "nats-route://"+all[i].cluster)
+		routes = append(routes, "nats-route://"+all[i].cluster.Addr)
 	}
 	var nodes []*node
 	for i, ports := range all {
@@ -51,7 +59,7 @@ func newNodes(ctx context.Context, dir, host string, n int) ([]*node, error) {
 		}
 		config := filepath.Join(home, "nats.conf")
 		text := fmt.Sprintf("server_name: node%d\nlisten: %q\nhttp: %q\njetstream {store_dir: %q}\ncluster {name: chaos, listen: %q, routes: [%s]}\n",
-			i, ports.client, ports.health, home, ports.cluster, strings.Join(routes, ", "))
+			i, ports.client.Addr, ports.health.Addr, home, ports.cluster.Addr, strings.Join(routes, ", "))
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			return nil, err
 		}
@@ -59,19 +67,9 @@ func newNodes(ctx context.Context, dir, host string, n int) ([]*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		nodes = append(nodes, &node{binary: binary, config: config, log: log, client: ports.client, health: ports.health})
+		nodes = append(nodes, &node{binary: binary, config: config, log: log, ports: ports})
 	}
 	return nodes, nil
-}
-
-// freeAddr is an address at host where nobody listens. A node must tell the others its port
-// before it has it.
-func freeAddr(ctx context.Context, host string) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // start runs the node. It does not wait until it serves.
@@ -90,13 +88,13 @@ func (n *node) ready(ctx context.Context) error {
 		if err := n.healthy(ctx); err == nil {
 			return nil
 		} else if sleep(ctx, 50*time.Millisecond) != nil {
-			return fmt.Errorf("the NATS server at %s does not become ready: %w", n.client, err)
+			return fmt.Errorf("the NATS server at %s does not become ready: %w", n.ports.client.Addr, err)
 		}
 	}
 }
 
 func (n *node) healthy(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.health+"/healthz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.ports.health.Addr+"/healthz", nil)
 	if err != nil {
 		return err
 	}
@@ -117,7 +115,7 @@ func (r *run) startNodes() (err error) {
 		return err
 	}
 	for _, n := range r.nodes {
-		r.undo = append(r.undo, func() error { n.kill(); return n.log.Close() })
+		r.undo = append(r.undo, func() error { n.kill(); n.ports.release(); return n.log.Close() })
 		if err := n.start(); err != nil {
 			return err
 		}
@@ -134,7 +132,7 @@ func (r *run) startNodes() (err error) {
 func (r *run) natsURL() string {
 	var all []string
 	for _, n := range r.nodes {
-		all = append(all, "nats://"+n.client)
+		all = append(all, "nats://"+n.ports.client.Addr)
 	}
 	return strings.Join(all, ",")
 }

@@ -27,11 +27,11 @@ func Ejabberd(t testing.TB) *XMPPServer {
 	if err != nil || len(libs) == 0 {
 		missing(t, "ejabberd is not installed")
 	}
-	s := &XMPPServer{C2S: freeAddress(t), Component: freeAddress(t), t: t, dir: t.TempDir()}
-	api := freeAddress(t)
+	s := &XMPPServer{C2S: FreeAddress(t), Component: FreeAddress(t), t: t, dir: t.TempDir()}
+	api := FreeAddress(t)
 	var config bytes.Buffer
 	if err := template.Must(template.New("ejabberd.yml").Parse(ejabberdConfig)).Execute(&config, map[string]any{
-		"C2S": port(t, s.C2S), "Component": port(t, s.Component), "API": port(t, api),
+		"C2S": portOf(t, s.C2S), "Component": portOf(t, s.Component), "API": portOf(t, api),
 	}); err != nil {
 		t.Fatal(err)
 	}

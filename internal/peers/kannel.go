@@ -55,10 +55,10 @@ func Kannel(t testing.TB, smsc, systemID, password string) *Gateway {
 	}))
 	t.Cleanup(events.Close)
 	g.reports = events.URL + "/report"
-	admin, box, sendSMS := freeAddress(t), freeAddress(t), freeAddress(t)
+	admin, box, sendSMS := FreeAddress(t), FreeAddress(t), FreeAddress(t)
 	g.sendSMS = "http://" + sendSMS + "/cgi-bin/sendsms"
 	file := kannelFile(t, map[string]string{
-		"Admin": port(t, admin), "Box": port(t, box), "SendSMS": port(t, sendSMS), "Events": events.URL,
+		"Admin": portOf(t, admin), "Box": portOf(t, box), "SendSMS": portOf(t, sendSMS), "Events": events.URL,
 		"SMSCHost": host, "SMSCPort": smscPort, "SystemID": systemID, "Password": password,
 	})
 	// smsbox ends where it finds no bearerbox, so that one has to be at work first.

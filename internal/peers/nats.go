@@ -58,7 +58,7 @@ func NATS(t testing.TB, n int) *NATSCluster {
 	c := &NATSCluster{}
 	var routes []string
 	for range n {
-		node := &natsNode{t: t, dir: t.TempDir(), client: freeAddress(t), cluster: freeAddress(t), monitor: freeAddress(t)}
+		node := &natsNode{t: t, dir: t.TempDir(), client: FreeAddress(t), cluster: FreeAddress(t), monitor: FreeAddress(t)}
 		c.nodes = append(c.nodes, node)
 		routes = append(routes, "nats://"+node.cluster)
 	}

@@ -2,13 +2,14 @@ package peers
 
 import (
 	"bufio"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"smsbridge/internal/port"
 )
 
 // Patience is how long a peer may take for anything; it is long because machines
@@ -121,14 +122,13 @@ func started(phrases []string) (say func(line string), ready <-chan struct{}) {
 	}, all
 }
 
-// freeAddress is a loopback address that nobody listens on. Somebody else may take it
-// before it is used; the system gives each port out once in a while only.
-func freeAddress(t testing.TB) string {
+// FreeAddress is a loopback address where nobody listens but who is told it, until the test ends.
+func FreeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	r, err := port.Reserve("127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Cleanup(r.Release)
+	return r.Addr
 }

@@ -24,7 +24,7 @@ func Prometheus(t testing.TB, target string, rules []byte) *PrometheusServer {
 	if err != nil {
 		missing(t, "Prometheus is not installed")
 	}
-	dir, address := t.TempDir(), freeAddress(t)
+	dir, address := t.TempDir(), FreeAddress(t)
 	config := fmt.Appendf(nil, `global: {scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}
 rule_files: [rules.yaml]
 scrape_configs:

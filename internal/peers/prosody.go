@@ -45,7 +45,7 @@ func Prosody(t testing.TB) *XMPPServer {
 	if err != nil {
 		missing(t, "Prosody is not installed")
 	}
-	s := &XMPPServer{C2S: freeAddress(t), Component: freeAddress(t), t: t, dir: t.TempDir()}
+	s := &XMPPServer{C2S: FreeAddress(t), Component: FreeAddress(t), t: t, dir: t.TempDir()}
 	accounts := filepath.Join(s.dir, "data", XMPPDomain, "accounts")
 	if err := os.MkdirAll(accounts, 0o755); err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func Prosody(t testing.TB) *XMPPServer {
 	s.ready = []string{"Activated service 'c2s' on [127.0.0.1]", "Activated service 'component' on [127.0.0.1]"}
 	s.command = func() *exec.Cmd {
 		cmd := exec.Command(program, "--config", filepath.Join(s.dir, "prosody.cfg.lua"), "-F")
-		cmd.Env = append(os.Environ(), "PEER_DIR="+s.dir, "PEER_C2S="+port(t, s.C2S), "PEER_COMPONENT="+port(t, cmp.Or(s.behind, s.Component)))
+		cmd.Env = append(os.Environ(), "PEER_DIR="+s.dir, "PEER_C2S="+portOf(t, s.C2S), "PEER_COMPONENT="+portOf(t, cmp.Or(s.behind, s.Component)))
 		if os.Geteuid() == 0 {
 			cmd.Env = append(cmd.Env, "PEER_ROOT=1")
 		}
@@ -90,7 +90,7 @@ func (s *XMPPServer) write(name string, content []byte) {
 	}
 }
 
-func port(t testing.TB, address string) string {
+func portOf(t testing.TB, address string) string {
 	t.Helper()
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {

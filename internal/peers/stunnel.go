@@ -26,7 +26,7 @@ func ProsodyTLS(t testing.TB) *XMPPServer {
 		missing(t, "stunnel is not installed")
 	}
 	s := Prosody(t)
-	outside := freeAddress(t)
+	outside := FreeAddress(t)
 	s.CAFile = writeAuthority(t, s.dir)
 	s.write("stunnel.conf", fmt.Appendf(nil, `foreground = yes
 debug = info

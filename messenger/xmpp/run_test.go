@@ -3,7 +3,6 @@ package xmpp_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"smsbridge/addressing"
+	"smsbridge/internal/peers"
 	"smsbridge/messenger/xmpp"
 )
 
@@ -109,12 +109,7 @@ func TestWrongSecretIsSaidLoudly(t *testing.T) {
 }
 
 func TestUnreachableServer(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := peers.FreeAddress(t)
 	c := start(t, config(address, newHub()))
 	eventually(t, "the failure", func() bool { return c.State().LastError != "" })
 	if got := c.State().LastError; !strings.Contains(got, address) || !strings.Contains(got, "component port") {

@@ -3,7 +3,6 @@ package smsc_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"smsbridge/addressing"
 	"smsbridge/bridge"
+	"smsbridge/internal/peers"
 	"smsbridge/smpp"
 	"smsbridge/smpp/smsc"
 )
@@ -188,12 +188,7 @@ func TestLinksMagic(t *testing.T) {
 
 // The bridge finds the SMSC again after a restart.
 func TestLinksSurviveARestart(t *testing.T) {
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	_ = listener.Close()
+	addr := peers.FreeAddress(t)
 	_, stop := start(t, smsc.Config{Addr: addr})
 	links, stored := carry(t, addr, nil)
 	for _, when := range []string{"before", "after"} {
