@@ -52,7 +52,7 @@ type Config struct {
 // Server is the operator's listener.
 type Server struct {
 	cfg      Config
-	page     page
+	page     http.Handler
 	listener net.Listener
 	http     *http.Server
 }

@@ -36,7 +36,7 @@ func (s *Server) routes() []route {
 	}
 }
 
-func (s *Server) mux(pages http.Handler) http.Handler {
+func (s *Server) mux(page http.Handler) http.Handler {
 	byPath := map[string]map[string]handler{}
 	for _, r := range s.routes() {
 		if byPath[r.path] == nil {
@@ -51,7 +51,7 @@ func (s *Server) mux(pages http.Handler) http.Handler {
 	mux.Handle("/api/", s.api(func(http.ResponseWriter, *http.Request) error {
 		return problem(reasonNotFound, "The API has no such path. docs/openapi.yaml of the bridge lists what there is.")
 	}))
-	mux.Handle("/", pages)
+	mux.Handle("/", page)
 	return mux
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"log"
@@ -12,7 +13,12 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"smsbridge/internal/pages"
 )
+
+//go:embed static
+var static embed.FS
 
 // Server is the web messenger. Its methods may be called concurrently, Run once.
 type Server struct {
@@ -51,7 +57,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := newPages()
+	page, err := pages.New(static, "static")
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +66,7 @@ func New(cfg Config) (*Server, error) {
 		log: cfg.Logger, stopping: make(chan struct{}),
 	}
 	s.people.Store(people)
-	s.handler = s.observe(SecurityHeaders(s.mux(pages)))
+	s.handler = s.observe(SecurityHeaders(s.mux(page)))
 	return s, nil
 }
 

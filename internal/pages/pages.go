@@ -1,9 +1,9 @@
-package web
+// Package pages serves the files of a page that the program carries with it.
+package pages
 
 import (
 	"bytes"
 	"crypto/sha256"
-	"embed"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
@@ -11,9 +11,6 @@ import (
 	"path"
 	"time"
 )
-
-//go:embed static
-var static embed.FS
 
 // The types are named here: what the system's table says differs from machine to
 // machine, and browsers refuse a module of a wrong type.
@@ -24,42 +21,44 @@ var contentTypes = map[string]string{
 	".svg":  "image/svg+xml",
 }
 
-// page is one embedded file.
-type page struct {
+type file struct {
 	body              []byte
 	etag, contentType string
 }
 
-// pages serves the page's files: index.html at /, the others by name under /static/.
-type pages map[string]page
+// Pages is an [http.Handler] of all files below a folder: its index.html at /, the others at their
+// path with the folder's name, /static/app.js. It may be used by several goroutines.
+type Pages map[string]file
 
-func newPages() (pages, error) {
-	all := pages{}
-	err := fs.WalkDir(static, "static", func(name string, entry fs.DirEntry, err error) error {
+// New reads the files of folder, whose names must say their types: html, css, js or svg.
+func New(from fs.FS, folder string) (Pages, error) {
+	all := Pages{}
+	err := fs.WalkDir(from, folder, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		body, err := static.ReadFile(name)
+		body, err := fs.ReadFile(from, name)
 		if err != nil {
 			return err
 		}
 		contentType := contentTypes[path.Ext(name)]
 		if contentType == "" {
-			return fmt.Errorf("web: %s has no content type", name)
+			return fmt.Errorf("pages: %s has no content type", name)
 		}
 		sum := sha256.Sum256(body)
-		all["/"+name] = page{body: body, etag: `"` + hex.EncodeToString(sum[:8]) + `"`, contentType: contentType}
+		all["/"+name] = file{body: body, etag: `"` + hex.EncodeToString(sum[:8]) + `"`, contentType: contentType}
 		return nil
 	})
-	all["/"] = all["/static/index.html"]
-	delete(all, "/static/index.html")
+	index := "/" + path.Join(folder, "index.html")
+	all["/"] = all[index]
+	delete(all, index)
 	return all, err
 }
 
 // ServeHTTP answers from memory. Browsers ask each time whether a file is still the
 // same (RFC 9110, 13.1.2), so that a new version of the bridge shows at once.
-func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	file, found := p[r.URL.Path]
+func (p Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f, found := p[r.URL.Path]
 	if !found {
 		http.NotFound(w, r)
 		return
@@ -70,8 +69,8 @@ func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", file.contentType)
+	h.Set("Content-Type", f.contentType)
 	h.Set("Cache-Control", "no-cache")
-	h.Set("ETag", file.etag)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(file.body))
+	h.Set("ETag", f.etag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
 }
