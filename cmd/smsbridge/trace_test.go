@@ -51,8 +51,10 @@ func TestTrace(t *testing.T) {
 	}
 	ann.awaitFinal(t, 1)
 
+	// That the page shows it comes before the record that it was told.
+	patiently(t, "the sender is told", func() bool { return o.traced(ids[french]).Told })
 	sent := o.traced(ids[french])
-	if sent.State != "delivered" || !sent.Told || sent.Handle != "web:ann" || len(sent.Segments) != 1 || sent.Segments[0].State != "delivered" || sent.Text != "" ||
+	if sent.State != "delivered" || sent.Handle != "web:ann" || len(sent.Segments) != 1 || sent.Segments[0].State != "delivered" || sent.Text != "" ||
 		!slices.Equal(states(sent), []string{"accepted", "sent", "delivered"}) || sent.Steps[1].Link != "main" {
 		t.Errorf("%+v", sent)
 	}
@@ -88,8 +90,10 @@ func TestTrace(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list.Messages) != 2 || list.Messages[0].Kind != "mo" || list.Messages[1].State != "delivered" {
 		t.Fatalf("%s: %v", out, err)
 	}
+	// It is shown before it is written down that it was, and before it leaves the queue.
+	patiently(t, "the end of the answer's story", func() bool { return o.traced(list.Messages[0].ID).State == ops.MessageHanded })
 	mo := o.traced(list.Messages[0].ID)
-	if mo.State != ops.MessageHanded || mo.Account != "main" || mo.Handle != "web:ann" || !slices.Equal(states(mo), []string{"received", "matched"}) {
+	if mo.Account != "main" || mo.Handle != "web:ann" || !slices.Equal(states(mo), []string{"received", "matched"}) {
 		t.Errorf("%+v", mo)
 	}
 	o.does("trace --handle web:ann", ids[french], ids[busy], ids[british], mo.ID, "waiting")
@@ -109,7 +113,8 @@ func TestTrace(t *testing.T) {
 		_, out, _ := smsbridge(t, "", "queue", "ls", "dead", "--json", "--ops", o.ops)
 		return json.Unmarshal([]byte(out), &dead) == nil && len(dead.Letters) == 1
 	})
-	if m := o.traced(dead.Letters[0].ID); m.State != ops.MessageDead || m.Dead == nil || m.Kind != "mo" || m.Account != "main" {
+	patiently(t, "the end of its story", func() bool { return o.traced(dead.Letters[0].ID).State == ops.MessageDead })
+	if m := o.traced(dead.Letters[0].ID); m.Dead == nil || m.Kind != "mo" || m.Account != "main" {
 		t.Errorf("%+v", m)
 	}
 }
