@@ -53,8 +53,10 @@ func TestCallRecordsOnAFullDisk(t *testing.T) {
 	await("the first records", func() bool { return p.metric(t, "smsbridge_ops_call_records_written_total") == 3 })
 	free := disk.Fill(t, calls)
 	send(40)
+	// The last page of the file may take a few more.
 	await("records that wait", func() bool {
-		return p.metric(t, "smsbridge_ops_call_records_failing") == 1 && p.metric(t, "smsbridge_ops_call_records_waiting") == 40
+		waiting, written := p.metric(t, "smsbridge_ops_call_records_waiting"), p.metric(t, "smsbridge_ops_call_records_written_total")
+		return p.metric(t, "smsbridge_ops_call_records_failing") == 1 && waiting > 20 && waiting+written == 43
 	})
 	free()
 	await("all records", func() bool { return p.metric(t, "smsbridge_ops_call_records_written_total") == 43 })
