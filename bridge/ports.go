@@ -104,7 +104,24 @@ type Sessions interface {
 	// up, and waits for the answer as long as for any; ctx ends the wait. It is false for
 	// a connection that it does not know.
 	Fell(ctx context.Context, session string) bool
+	// Doubted tells whether the SMSC may have sent a message again that came over the connection that
+	// [MO.Session] names: its storing failed, or took longer than the SMSC waits. Each is sent again
+	// once: for another q.Again it is false after that. It may ask another instance, and ctx ends that; it is false where that
+	// does not answer.
+	Doubted(ctx context.Context, session string, q Doubt) bool
 }
+
+// Doubt asks whether one MO message may be another that the SMSC sent again.
+type Doubt struct {
+	ID     string    `json:"id"`      // the one that came first
+	Again  string    `json:"again"`   // the one that came later
+	CameAt time.Time `json:"came_at"` // when that did
+}
+
+// SentAgainWithin is how long an SMSC is reckoned to send again what it was told to. SMSCs do so after
+// seconds, then minutes; each time that fails counts anew. One that has given the
+// message up never does, and after that a person who says the same again must not be taken for it.
+const SentAgainWithin = 10 * time.Minute
 
 // Estimate is how a text would be sent, and what that takes.
 type Estimate struct {

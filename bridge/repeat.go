@@ -75,16 +75,29 @@ func (k *mark) repeats(m MO) (i int, again bool) {
 
 // repeats finds which of those seen m is again; see [mark.repeats]. With several binds
 // the SMSC also sends what one of them left unanswered when it fell over another, which
-// was bound long before.
+// was bound long before; and what it was told to send again, or was told late that it was stored. What it sent
+// again may be stored first.
 func (h *Hub) repeats(ctx context.Context, k *mark, m MO) (i int, again bool, err error) {
 	if i, again = k.repeats(m); again || m.Requeued || h.Sessions == nil {
 		return i, again, nil
 	}
 	i = slices.IndexFunc(k.Seen, func(s sighting) bool {
 		ago := moment{m.ReceivedAt, m.Received}.after(s.received())
-		return s.Session != m.Session && ago < repeatWithin && h.Sessions.Fell(ctx, s.Session)
+		return s.Session != m.Session && (ago < repeatWithin && h.Sessions.Fell(ctx, s.Session) || h.doubted(ctx, s, m, ago))
 	})
 	return i, i >= 0, ctx.Err()
+}
+
+// doubted tells whether the SMSC may have sent one of s and m again as the other: m came so long after s.
+func (h *Hub) doubted(ctx context.Context, s sighting, m MO, ago time.Duration) bool {
+	switch last := append([]string{s.ID}, s.Again...)[len(s.Again)]; {
+	case ago.Abs() > SentAgainWithin:
+		return false
+	case ago >= 0:
+		return h.Sessions.Doubted(ctx, s.Session, Doubt{ID: last, Again: m.ID, CameAt: m.ReceivedAt})
+	default:
+		return h.Sessions.Doubted(ctx, m.Session, Doubt{ID: m.ID, Again: last, CameAt: s.ReceivedAt})
+	}
 }
 
 // is tells whether m is the very same message.

@@ -33,6 +33,7 @@ type options struct {
 	book     addressing.Config
 	carrier  bridge.Carrier // default: a scripted one
 	calls    bridge.Calls   // default: none
+	sessions bridge.Sessions
 	realTime bool
 	idle     bool // no workers: the test dispatches by itself
 }
@@ -120,7 +121,7 @@ func (r *rig) newHub() *bridge.Hub {
 	}
 	ports := bridge.Ports{
 		Queue: r.store, Journal: r.store, Archive: r.store, Parts: r.store, Marks: r.store, Begun: r.store,
-		Carrier: r.carrier, Reader: &smpp.Reader{Region: "FR"}, Book: b, Calls: r.opt.calls,
+		Carrier: r.carrier, Reader: &smpp.Reader{Region: "FR"}, Book: b, Calls: r.opt.calls, Sessions: r.opt.sessions,
 	}
 	if r.opt.carrier != nil {
 		ports.Carrier = r.opt.carrier

@@ -315,14 +315,59 @@ func TestFellElsewhere(t *testing.T) {
 func answering(t *testing.T, remote *server.Server, fell bool) *queue.Store {
 	t.Helper()
 	s := open(t, "", external(remote), quickLease)
-	err := s.AnswerFell(func(_ context.Context, connection string) bool {
-		if connection != s.Process()+".1" {
-			t.Errorf("asked for %s", connection)
-		}
-		return fell
-	})
-	wantError(t, err, nil)
+	wantError(t, s.AnswerFor(answers{t, s.Process() + ".1", fell}), nil)
 	return s
+}
+
+// answers is what an instance knows of its connections.
+type answers struct {
+	t          *testing.T
+	connection string
+	yes        bool
+}
+
+func (a answers) Fell(_ context.Context, connection string) bool {
+	if connection != a.connection {
+		a.t.Errorf("asked for %s", connection)
+	}
+	return a.yes
+}
+
+func (a answers) Doubted(_ context.Context, _ string, q bridge.Doubt) bool {
+	if q != doubt {
+		a.t.Errorf("asked for %+v", q)
+	}
+	return a.yes
+}
+
+var doubt = bridge.Doubt{ID: "a", Again: "b", CameAt: time.Date(2026, 11, 23, 6, 0, 0, 1, time.UTC)}
+
+// TestDoubtedElsewhere: an instance that lives is asked; one that is gone, or that has another version and
+// does not know the question, doubts nothing.
+func TestDoubtedElsewhere(t *testing.T) {
+	remote := natsServer(t, t.TempDir(), -1)
+	asking := open(t, "", external(remote), quickLease)
+	for _, tt := range []struct {
+		name    string
+		process string
+		want    bool
+	}{
+		{"it says yes", answering(t, remote, true).Process(), true},
+		{"it says no", answering(t, remote, false).Process(), false},
+		{"it does not answer", open(t, "", external(remote), quickLease).Process(), false},
+		{"it is gone", "01M82FENNM1TTJDWMDG8C73V02", false},
+		{"no name", "", false},
+		{"no name of one", ">", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := asking.Doubted(t.Context(), tt.process, doubt); got != tt.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+	if open(t, t.TempDir()).Doubted(t.Context(), asking.Process(), doubt) {
+		t.Error("the embedded server has no other instances")
+	}
 }
 
 // knows waits until s holds other to live, or to have gone.

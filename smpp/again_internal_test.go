@@ -17,7 +17,8 @@ func saying(text, id string) bridge.MO { return bridge.MO{Body: []byte(text), ID
 // taken is the id that a message gets which would be new.
 func (d *doubts) taken(text string) string {
 	m := saying(text, "new")
-	d.take(&m, time.Now())
+	d.begin(&m, time.Now())
+	d.end(m.ID)
 	return m.ID
 }
 
@@ -87,8 +88,8 @@ func TestDoubtsAreBounded(t *testing.T) {
 		}
 		time.Sleep(failedFor + 1)
 		d.taken("yes")
-		if len(d.said) != 0 || d.all.Len() != 0 {
-			t.Errorf("%d contents, %d ids", len(d.said), d.all.Len())
+		if len(d.said) != 0 || d.all.Len() != 0 || len(d.under) != 0 {
+			t.Errorf("%d contents, %d ids, %d under way", len(d.said), d.all.Len(), len(d.under))
 		}
 	})
 }
@@ -138,6 +139,62 @@ func TestAnsweredLate(t *testing.T) {
 				}
 				_ = theirs.Close()
 				<-ended
+			})
+		})
+	}
+}
+
+// What the hub asks: whether one that came may be another that the SMSC sent again.
+func TestDoubtsHold(t *testing.T) {
+	ask := func(d *doubts, id, again string) bool {
+		return d.holds(bridge.Doubt{ID: id, Again: again, CameAt: time.Now()})
+	}
+	tests := []struct {
+		name string
+		do   func(d *doubts)
+		want []bool // of a: b, b again, c
+		left string // the id that one gets which says the same after that
+	}{
+		{"nothing known", func(*doubts) {}, []bool{false, false, false}, "new"},
+		{"it failed", func(d *doubts) { d.failed(saying("yes", "a")) }, []bool{true, true, false}, "new"},
+		{"it failed long ago", func(d *doubts) { d.failed(saying("yes", "a")); time.Sleep(failedFor + 1) }, []bool{false, false, false}, "new"},
+		{"another failed", func(d *doubts) { d.failed(saying("yes", "other")) }, []bool{false, false, false}, "other"},
+		{"it came again here", func(d *doubts) { d.failed(saying("yes", "a")); d.taken("yes") }, []bool{false, false, false}, "new"},
+		{"it was answered in time", func(d *doubts) { d.answer("yes", "a", lateAfter) }, []bool{false, false, false}, "new"},
+		{"it was answered late", func(d *doubts) { d.answer("yes", "a", lateAfter+1) }, []bool{true, true, false}, "new"},
+		{"it was answered late, and long ago", func(d *doubts) { d.answer("yes", "a", lateAfter+1); time.Sleep(lateFor + 1) }, []bool{false, false, false}, "new"},
+		{"it is being stored", func(d *doubts) {
+			m := saying("yes", "a")
+			d.begin(&m, time.Now())
+			time.Sleep(lateAfter - 1)
+		}, []bool{false, false, false}, "new"},
+		{"it is being stored for long", func(d *doubts) {
+			m := saying("yes", "a")
+			d.begin(&m, time.Now())
+			time.Sleep(lateAfter)
+		}, []bool{true, true, false}, "new"},
+		{"it was asked about while it was being stored, and then failed", func(d *doubts) {
+			m := saying("yes", "a")
+			d.begin(&m, time.Now())
+			time.Sleep(lateAfter)
+			ask(d, "a", "b")
+			d.failed(m)
+			d.end("a")
+		}, []bool{true, true, false}, "new"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var d doubts
+				tt.do(&d)
+				for i, again := range []string{"b", "b", "c"} {
+					if got := ask(&d, "a", again); got != tt.want[i] {
+						t.Errorf("question %d: got %t", i, got)
+					}
+				}
+				if got := d.taken("yes"); got != tt.left {
+					t.Errorf("what is said after that has the id %s, want %s", got, tt.left)
+				}
 			})
 		})
 	}

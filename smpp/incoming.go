@@ -79,7 +79,8 @@ func (in *incoming) store(ctx context.Context, p *PDU) *PDU {
 		return in.refuse(p, "message refused: it came before a valid outbind")
 	}
 	m, came, doubts := in.mo(p), cameAt(ctx), &in.link.account.doubts
-	doubts.take(&m, came)
+	doubts.begin(&m, came)
+	defer doubts.end(m.ID)
 	if err := in.link.cfg.Store(ctx, m); err != nil {
 		doubts.failed(m)
 		in.link.tally.moFailed.Add(1)

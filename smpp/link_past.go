@@ -62,10 +62,7 @@ func (p *past) find(name string) pastConnection {
 // Fell tells whether a connection ended other than by unbind; see [bridge.Sessions]. One
 // that seems to be up is asked by enquire_link.
 func (ls *Links) Fell(ctx context.Context, session string) bool {
-	ls.mu.Lock()
-	links := slices.Concat(ls.links(), ls.former)
-	ls.mu.Unlock()
-	for _, l := range links {
+	for _, l := range ls.everyLink() {
 		c := l.past.find(session)
 		if c.session == nil {
 			if c.fell {
@@ -76,4 +73,16 @@ func (ls *Links) Fell(ctx context.Context, session string) bool {
 		return c.session.EnquireLink(ctx) != nil && ctx.Err() == nil
 	}
 	return false
+}
+
+// Doubted tells whether an answer may have been missed; see [bridge.Sessions].
+func (ls *Links) Doubted(_ context.Context, _ string, q bridge.Doubt) bool {
+	return slices.ContainsFunc(ls.everyLink(), func(l *Link) bool { return l.account.doubts.holds(q) })
+}
+
+// everyLink is those that run and the last that were taken out.
+func (ls *Links) everyLink() []*Link {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return slices.Concat(ls.links(), ls.former)
 }

@@ -100,7 +100,7 @@ func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger)
 	if err = a.openHolds(ctx); err != nil {
 		return nil, err
 	}
-	if err = a.store.AnswerFell(a.links.Fell); err != nil {
+	if err = a.store.AnswerFor(a.links); err != nil {
 		return nil, err
 	}
 	a.reader.Store(newReader(a.cfg))

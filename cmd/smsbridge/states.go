@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"smsbridge/addressing"
+	"smsbridge/bridge"
 	"smsbridge/ops"
 )
 
@@ -97,9 +98,21 @@ func (a *app) messengerStates() []ops.MessengerState {
 type sessions struct{ *app }
 
 func (s sessions) Fell(ctx context.Context, session string) bool {
-	process, _, named := strings.Cut(session, ".")
-	if !named || process == s.store.Process() {
-		return s.links.Fell(ctx, session)
+	if process, elsewhere := s.elsewhere(session); elsewhere {
+		return s.store.Fell(ctx, process, session)
 	}
-	return s.store.Fell(ctx, process, session)
+	return s.links.Fell(ctx, session)
+}
+
+func (s sessions) Doubted(ctx context.Context, session string, q bridge.Doubt) bool {
+	if process, elsewhere := s.elsewhere(session); elsewhere {
+		return s.store.Doubted(ctx, process, q)
+	}
+	return s.links.Doubted(ctx, session, q)
+}
+
+// elsewhere is the other process that has, or had, a connection.
+func (s sessions) elsewhere(session string) (process string, elsewhere bool) {
+	process, _, named := strings.Cut(session, ".")
+	return process, named && process != s.store.Process()
 }
