@@ -77,7 +77,8 @@ type probes struct {
 }
 
 // Writable is [Store.Healthy], shown by a record that is written and on disk as the
-// configured durability promises. It is tried once a second at most.
+// configured durability promises, and that each work queue has room for another message: where
+// one has not, the error wraps [bridge.ErrFull]. It is tried once a second at most.
 func (s *Store) Writable(ctx context.Context) error {
 	s.probes.mu.Lock()
 	defer s.probes.mu.Unlock()
@@ -87,6 +88,9 @@ func (s *Store) Writable(ctx context.Context) error {
 	err := s.Healthy(ctx)
 	if err == nil {
 		err = s.probe(ctx)
+	}
+	if err == nil {
+		err = s.full(ctx)
 	}
 	if ctx.Err() == nil || err == nil {
 		s.probes.at, s.probes.err = time.Now(), err

@@ -35,6 +35,7 @@ func TestFull(t *testing.T) {
 			if !errors.Is(err, bridge.ErrFull) || accepted < 3 {
 				t.Fatalf("after %d messages: %v", accepted, err)
 			}
+			wantError(t, s.Writable(t.Context()), bridge.ErrFull) // whoever asks knows before a writer does
 			seen := newRecord()
 			stop := work(t, s, func(_ context.Context, m bridge.MT) error {
 				seen.add(m.ID)
@@ -44,6 +45,11 @@ func TestFull(t *testing.T) {
 			queued(t, s, "mt", 0)
 			stop()
 			publish(t, s, mt(100, 0))
+			for deadline := time.Now().Add(time.Minute); s.Writable(t.Context()) != nil; time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal(s.Writable(t.Context()))
+				}
+			}
 		})
 	}
 }
