@@ -166,7 +166,7 @@ func (h *Hub) callMO(ctx context.Context, parts []MO, state State, reason Reason
 		ID: m.ID, Kind: CallMO, AcceptedAt: m.At, EndedAt: h.now(), State: state, Reason: reason,
 		Segments: m.Origin.Segments, DataCoding: &m.Origin.DataCoding, Link: m.Origin.Link, Account: m.Origin.Account,
 	}
-	if short, err := h.Reader.ReadMO(parts[0]); err == nil {
+	if short, err := h.readAgain(parts[0]); err == nil {
 		c.Number, c.Phone = short.Number.String(), h.callPhone(short.Phone)
 	}
 	return h.call(ctx, c)

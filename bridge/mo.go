@@ -80,19 +80,20 @@ func (h *Hub) handOf(ctx context.Context, account, id string, at time.Time, c ad
 		V: version, ID: id, Kind: OUTText, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text,
 		Addressed: h.now(), Origin: h.origin(parts),
 	}
-	if h.pushes(c.Handle.Network()) {
+	pushed := h.pushes(c.Handle.Network())
+	if pushed {
 		if err := h.Queue.PublishOUT(ctx, m); err != nil {
 			return err
 		}
-	} else {
-		h.stats.deliveredMO()
-		if err := h.callOUT(ctx, m, Delivered, ReasonNone); err != nil {
-			return err
-		}
 	}
-	return h.Archive.AppendLog(ctx, Entry{
+	err := h.Archive.AppendLog(ctx, Entry{
 		V: version, ID: id, Kind: EntryMO, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text, Account: account,
 	})
+	if err != nil || pushed {
+		return err
+	}
+	h.stats.deliveredMO() // the log is what they read
+	return h.callOUT(ctx, m, Delivered, ReasonNone)
 }
 
 // nobody tells the phone that its text belongs to nobody, and keeps it as a dead letter.

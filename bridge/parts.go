@@ -282,14 +282,17 @@ func (h *Hub) release(ctx context.Context, key string) error {
 		if err != nil || !h.isDue(a) {
 			return err
 		}
-		short, err := h.Reader.ReadMO(a.Parts[0].MO)
+		short, err := h.readAgain(a.Parts[0].MO)
 		switch {
 		case err != nil:
-			err = h.buryParts(ctx, key, a, rev, err)
+			err = h.buryParts(ctx, key, a, rev, ReasonUnreadable, err)
 		case len(a.Parts) == short.Concat.Total && a.EndingAt.IsZero():
 			return h.clear(ctx, a.Parts[0].MO, short) // or who stored the last part delivers it
 		default:
-			err = h.giveUp(ctx, key, a, rev, short)
+			err = h.guarded(func() error { return h.giveUp(ctx, key, a, rev, short) })
+			if defect, ok := errors.AsType[*defectError](err); ok {
+				err = h.buryDefect(ctx, key, defect)
+			}
 		}
 		if !errors.Is(err, ErrConflict) {
 			return err
@@ -297,13 +300,22 @@ func (h *Hub) release(ctx context.Context, key string) error {
 	}
 }
 
-// buryParts gives up parts that were readable when they came: the configuration has changed.
-func (h *Hub) buryParts(ctx context.Context, key string, a assembly, rev uint64, cause error) error {
+// buryDefect gives up parts on which the bridge panicked.
+func (h *Hub) buryDefect(ctx context.Context, key string, cause error) error {
+	a, rev, err := h.loadAssembly(ctx, key)
+	if err != nil || len(a.Parts) == 0 {
+		return err
+	}
+	return h.buryParts(ctx, key, a, rev, ReasonInternal, cause)
+}
+
+// buryParts gives up parts, most often such as were readable when they came: the configuration has changed.
+func (h *Hub) buryParts(ctx context.Context, key string, a assembly, rev uint64, reason Reason, cause error) error {
 	rev, err := h.end(ctx, key, &a, rev)
 	if err != nil {
 		return err
 	}
-	if err := h.buryMO(ctx, a.messages(), ReasonUnreadable, cause.Error()); err != nil {
+	if err := h.buryMO(ctx, a.messages(), reason, cause.Error()); err != nil {
 		return err
 	}
 	return h.Parts.DeletePart(ctx, key, rev)

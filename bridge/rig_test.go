@@ -34,6 +34,7 @@ type options struct {
 	carrier  bridge.Carrier // default: a scripted one
 	calls    bridge.Calls   // default: none
 	sessions bridge.Sessions
+	reader   bridge.Reader // default: the real one
 	realTime bool
 	idle     bool // no workers: the test dispatches by itself
 }
@@ -126,6 +127,9 @@ func (r *rig) newHub() *bridge.Hub {
 	if r.opt.carrier != nil {
 		ports.Carrier = r.opt.carrier
 	}
+	if r.opt.reader != nil {
+		ports.Reader = r.opt.reader
+	}
 	hub, err := bridge.New(cfg, ports)
 	if err != nil {
 		r.t.Fatal(err)
@@ -152,6 +156,7 @@ func (r *rig) work() (stop func()) {
 		to.add(turn{id, err})
 		return err
 	}
+	r.store.OnGivenUp(r.GivenUp)
 	run(func() error {
 		return r.store.RunMT(ctx, func(ctx context.Context, m bridge.MT) error { return note(r.mt, m.ID, r.DispatchMT(ctx, m)) })
 	})

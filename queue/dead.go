@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -31,6 +32,24 @@ func (s *Store) PublishDead(ctx context.Context, d bridge.Dead) error {
 		c.dead.Add(1)
 	}
 	return nil
+}
+
+// OnGivenUp has tell called for each message that becomes a dead letter because its handler
+// panicked again and again, or because it cannot be decoded. Where tell fails the
+// message is given up once more. It is called before the first Run.
+func (s *Store) OnGivenUp(tell func(context.Context, bridge.Dead) error) { s.givenUp = tell }
+
+// giveUp makes a dead letter of a message, and tells who is to know.
+func (s *Store) giveUp(ctx context.Context, d bridge.Dead) error {
+	if err := s.PublishDead(ctx, d); err != nil || s.givenUp == nil {
+		return err
+	}
+	defer func() {
+		if p := recover(); p != nil { // a second defect must not keep the first in the queue
+			s.log.Error().Interface("panic", p).Str("message_id", d.ID).Bytes("stack", debug.Stack()).Msg("queue: a panic over a message that is given up")
+		}
+	}()
+	return s.givenUp(ctx, d)
 }
 
 // rawID is the id of a letter whose message has none that could be read.

@@ -347,7 +347,7 @@ func (l *lane[M]) retryIn(ctx context.Context, ln *line[M], delay time.Duration)
 func (l *lane[M]) bury(ctx context.Context, m *M, cause error) bool {
 	d := l.letter(l.stage.id(m), bridge.ReasonInternal, cause.Error())
 	l.stage.dead(&d, m)
-	if err := l.s.PublishDead(ctx, d); err != nil {
+	if err := l.s.giveUp(ctx, d); err != nil {
 		l.log.Error().Err(err).Str("message_id", d.ID).Msg("queue: a dead letter was not stored; trying again")
 		return false
 	}
@@ -361,7 +361,7 @@ func (l *lane[M]) buryUnreadable(ctx context.Context, h *held[M], subject string
 	d := l.letter(rawID(data), bridge.ReasonUnreadable, cause.Error())
 	d.Raw, d.Subject = data, subject
 	for attempt := 0; ; attempt++ {
-		err := l.s.PublishDead(ctx, d)
+		err := l.s.giveUp(ctx, d)
 		if err == nil {
 			break
 		}

@@ -63,6 +63,7 @@ type Store struct {
 	atWork   atWork
 	held     atomic.Pointer[[]string] // stages that an operator holds
 	probes   probes
+	givenUp  func(context.Context, bridge.Dead) error // nil: nobody is told
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc

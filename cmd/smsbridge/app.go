@@ -250,6 +250,7 @@ func (a *app) runHub(links, workers *stage) {
 	if a.callFile != nil {
 		links.run("calls", a.runCalls) // it outlives the workers, whose last messages have records too
 	}
+	a.store.OnGivenUp(a.hub.GivenUp)
 	workers.run("memory", boundMemory)
 	workers.run("mt", func(ctx context.Context) error { return a.store.RunMT(ctx, a.hub.DispatchMT) })
 	workers.run("mo", func(ctx context.Context) error { return a.store.RunMO(ctx, a.hub.DispatchMO) })
