@@ -40,4 +40,8 @@ fi
 if ! [ nodesmpp/node_modules/.package-lock.json -nt nodesmpp/package-lock.json ]; then
   (cd nodesmpp && npm ci --no-audit --no-fund)
 fi
+# The command-line tool of NATS. Its version stands in natscli.go too.
+natscli=v0.5.1
+bin=$PWD/../../.peers/natscli-$natscli
+[ -x "$bin/nats" ] || GOBIN="$bin" go install github.com/nats-io/natscli/nats@$natscli
 echo "peers: installed"
