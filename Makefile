@@ -12,19 +12,24 @@ POWER_SEED   ?= 1
 
 # Where packages and binaries go.
 BIN      ?= bin
+# check-systemd: where its Debian is kept between runs; it is made anew where this is empty.
+DEBIAN_ROOT ?=
 # A tag v1.2.3 is 1.2.3; before any tag it is the day and the commit.
 VERSION  ?= $(shell packaging/version.sh)
 
-.PHONY: help build deb docs run test race check fmt lint peers fuzz bench screenshot chaos soak power
+.PHONY: help build deb check-systemd docs run test race check fmt lint peers fuzz bench screenshot chaos soak power
 
 help: ## say what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 build: ## the static binary, in BIN; its version is VERSION
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.built=$(VERSION)' -o $(BIN)/smsbridge ./cmd/smsbridge
 
 deb: build ## the Debian package, in BIN, tested (dpkg-deb; installed and purged in a copy of the system as root)
 	packaging/check.sh "$$(packaging/deb.sh $(BIN)/smsbridge $(VERSION) $(BIN))"
+
+check-systemd: deb ## the package under a real systemd, in a container of its own (root; mmdebstrap, systemd-container)
+	packaging/systemd-check.sh $(BIN)/smsbridge_$(VERSION)_$$(dpkg --print-architecture).deb $(DEBIAN_ROOT)
 
 docs: ## docs/configuration.md, made of the example and the parser
 	SMSBRIDGE_WRITE_DOCS=1 $(GO) test ./configs -run '^TestConfigurationPage$$' -count=1

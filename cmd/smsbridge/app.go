@@ -207,7 +207,7 @@ func (a *app) run(ctx context.Context) error {
 
 	watch.run("ops", a.ops.Run)
 	watch.run("history", a.history.Run)
-	watch.run("watchdog", a.watchdog)
+	watch.run("watchdog", func(ended context.Context) error { return a.watchdog(ctx, ended) })
 	if a.reload != nil {
 		watch.run("reload", a.reload.run)
 	}

@@ -41,18 +41,26 @@ func tellReady(log zerolog.Logger, status string) {
 	tellSystemd(log, systemd.SdNotifyReady, "STATUS="+status)
 }
 
-// watchdog tells systemd that the daemon works, as long as it does, until ctx ends. A part
+// watchdog tells systemd that the daemon works, as long as it does, until ctx ends: systemd does
+// not watch a drain, and workers that end in it are not stuck. It returns once ended ends. A part
 // that hangs hangs it as well, and then systemd starts the daemon anew.
-func (a *app) watchdog(ctx context.Context) error {
+func (a *app) watchdog(ctx, ended context.Context) error {
 	within, err := systemd.SdWatchdogEnabled(false)
 	if err != nil {
 		a.log.Warn().Err(err).Msg("the watchdog of systemd cannot be understood; it is not served")
 	}
-	if within == 0 {
-		<-ctx.Done()
-		return nil
+	if within > 0 {
+		a.serveWatchdog(ctx, within)
 	}
-	for well := true; ctx.Err() == nil; pause(ctx, within/4) {
+	<-ended.Done()
+	return nil
+}
+
+// serveWatchdog gives a sign four times within the time that systemd allows. The first is not
+// given at once: the workers are about to start.
+func (a *app) serveWatchdog(ctx context.Context, within time.Duration) {
+	well := true
+	for pause(ctx, within/4); ctx.Err() == nil; pause(ctx, within/4) {
 		err := a.working(ctx, within/4)
 		if err == nil {
 			tellSystemd(a.log, systemd.SdNotifyWatchdog)
@@ -61,7 +69,6 @@ func (a *app) watchdog(ctx context.Context) error {
 		}
 		well = err == nil
 	}
-	return nil
 }
 
 // working returns nil once each part has answered and the workers of the queue have shown a

@@ -73,6 +73,19 @@ func TestSystemdIsTold(t *testing.T) {
 	<-p.exited
 }
 
+// A daemon that starts or stops is not taken for a stuck one, although no workers run then.
+func TestStartIsNotStuck(t *testing.T) {
+	m := listenAsSystemd(t)
+	t.Setenv("WATCHDOG_USEC", "600000000")
+	_, hashes := people("ann")
+	p := startDaemon(t, testConfig(t.TempDir(), "127.0.0.1:1", hashes, ""))
+	m.hears("READY=1")
+	p.terminate(t)
+	if said := p.stderr.String(); strings.Contains(said, "stuck") {
+		t.Error(said)
+	}
+}
+
 // A daemon whose workers do not run is stuck, whatever else answers.
 func TestStuckIsNoticed(t *testing.T) {
 	a, err := newApp(t.Context(), demoConfig(t.TempDir(), "127.0.0.1:0", "127.0.0.1:1"), zerolog.Nop())
