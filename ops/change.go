@@ -39,9 +39,7 @@ type Done struct {
 	Changed bool   `json:"changed"` // false: it was so before
 }
 
-func (s *Server) changeRoutes(mux *http.ServeMux) {
-	// A page of another site, open in the operator's browser, must not press buttons here.
-	guard := http.NewCrossOriginProtection()
+func (s *Server) changeRoutes(mux *router) {
 	routes := s.nameRoutes()
 	maps.Copy(routes, map[string]http.HandlerFunc{
 		"POST /admin/v1/conversations/release": s.release,
@@ -54,7 +52,7 @@ func (s *Server) changeRoutes(mux *http.ServeMux) {
 		routes["POST /admin/v1/reload"] = s.reload
 	}
 	for pattern, handler := range routes {
-		mux.Handle(pattern, guard.Handler(handler))
+		mux.Handle(pattern, s.ownSite(handler))
 	}
 }
 

@@ -127,7 +127,7 @@ func TestHeldIsTold(t *testing.T) {
 		{Kind: bridge.HoldLink, Name: "one", At: noon, By: "ed"}, {Kind: bridge.HoldRoute, Name: "all", At: noon, By: "ed"}, {Kind: bridge.HoldStage, Name: "mt", At: noon, By: "ed"},
 	}}
 	links := func() []ops.LinkState {
-		return []ops.LinkState{{Name: "one", Account: "a", Status: ops.LinkBound, Held: true}, {Name: "two", Account: "a", Status: ops.LinkBound}}
+		return []ops.LinkState{{Name: "one", Account: "a", Bind: "transceiver", Status: ops.LinkBound, Held: true}, {Name: "two", Account: "a", Bind: "receiver", Status: ops.LinkBound}}
 	}
 	base := serve(t, ops.Config{
 		Registry: ops.NewRegistry("test", ops.Sources{Links: links}),

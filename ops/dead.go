@@ -57,16 +57,14 @@ type DeadDone struct {
 	NewID  string `json:"new_id,omitempty"`
 }
 
-func (s *Server) deadRoutes(mux *http.ServeMux) {
+func (s *Server) deadRoutes(mux *router) {
 	if s.cfg.Dead == nil || s.cfg.Undertaker == nil {
 		return
 	}
-	// A page of another site, open in the operator's browser, must not press buttons here.
-	guard := http.NewCrossOriginProtection()
 	mux.HandleFunc("GET /admin/v1/dead", s.listDead)
 	mux.HandleFunc("GET /admin/v1/dead/{id}", s.showDead)
-	mux.Handle("POST /admin/v1/dead/{id}/requeue", guard.Handler(http.HandlerFunc(s.requeueDead)))
-	mux.Handle("DELETE /admin/v1/dead/{id}", guard.Handler(http.HandlerFunc(s.dropDead)))
+	mux.Handle("POST /admin/v1/dead/{id}/requeue", s.ownSite(http.HandlerFunc(s.requeueDead)))
+	mux.Handle("DELETE /admin/v1/dead/{id}", s.ownSite(http.HandlerFunc(s.dropDead)))
 }
 
 // DeadRowOf is a dead letter as a list shows it.

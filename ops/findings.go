@@ -16,7 +16,7 @@ type Findings struct {
 	Findings []Finding `json:"findings"` // the worst first; empty where all is well
 }
 
-func (s *Server) watchRoutes(mux *http.ServeMux) {
+func (s *Server) watchRoutes(mux *router) {
 	if s.cfg.History == nil {
 		return
 	}

@@ -69,7 +69,7 @@ type LinkList struct {
 	Routes []RouteRow `json:"routes"`
 }
 
-func (s *Server) linkRoutes(mux *http.ServeMux) {
+func (s *Server) linkRoutes(mux *router) {
 	if s.cfg.Control == nil {
 		return
 	}
@@ -93,7 +93,7 @@ func (s *Server) listLinks(w http.ResponseWriter, _ *http.Request) {
 	}
 	for _, r := range c.Routes() {
 		list.Routes = append(list.Routes, RouteRow{
-			Name: r.Name, Links: r.Links, Waiting: r.Waiting, OldestAt: r.OldestAt, Held: held(holds, bridge.HoldRoute, r.Name),
+			Name: r.Name, Links: append([]string{}, r.Links...), Waiting: r.Waiting, OldestAt: r.OldestAt, Held: held(holds, bridge.HoldRoute, r.Name),
 		})
 	}
 	s.reply(w, http.StatusOK, list)

@@ -86,7 +86,7 @@ type MessageStep struct {
 	Detail string        `json:"detail,omitempty"`
 }
 
-func (s *Server) messageRoutes(mux *http.ServeMux) {
+func (s *Server) messageRoutes(mux *router) {
 	if s.cfg.Control == nil || s.cfg.Control.Messages == nil {
 		return
 	}
@@ -149,5 +149,6 @@ func (s *Server) showMessage(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("text") != "true" {
 		m.Text = ""
 	}
+	m.Steps = append([]MessageStep{}, m.Steps...)
 	s.reply(w, http.StatusOK, m)
 }

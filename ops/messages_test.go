@@ -25,7 +25,7 @@ func (s *stories) Message(_ context.Context, id string) (ops.Message, error) {
 	if id != "a/b" {
 		return ops.Message{}, bridge.ErrNotFound
 	}
-	return ops.Message{MessageRow: ops.MessageRow{ID: id}, Text: "secret"}, s.broken
+	return ops.Message{MessageRow: ops.MessageRow{ID: id, Kind: "mt", State: ops.MessageWaiting}, Text: "secret"}, s.broken
 }
 
 func TestMessages(t *testing.T) {

@@ -131,6 +131,7 @@ func do(t *testing.T, request *http.Request) (status int, header http.Header, bo
 	if err != nil {
 		t.Fatal(err)
 	}
+	holdToContract(t, request, response.StatusCode, response.Header, data)
 	return response.StatusCode, response.Header, strings.TrimSpace(string(data))
 }
 

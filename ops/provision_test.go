@@ -44,6 +44,7 @@ func (p *provisioning) post(query string, body io.Reader) (status int, answer st
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	request.Header.Set("Content-Type", "application/json")
 	status, _, answer = do(p.t, request)
 	return status, answer
 }

@@ -135,7 +135,15 @@ func ignoreClosed(err error) error {
 
 // Handler gives the routes, for a test or another listener.
 func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
+	if s.cfg.Insecure {
+		return s.routes()
+	}
+	return s.ownHost(s.routes())
+}
+
+// routes are all that is served.
+func (s *Server) routes() *router {
+	mux := &router{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { s.reply(w, http.StatusOK, map[string]bool{"live": true}) })
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{Timeout: writeTimeout - time.Second}))
@@ -155,10 +163,7 @@ func (s *Server) Handler() http.Handler {
 		mux.HandleFunc("GET /admin/v1/audit", s.audit)
 		s.changeRoutes(mux)
 	}
-	if s.cfg.Insecure {
-		return mux
-	}
-	return s.ownHost(mux)
+	return mux
 }
 
 // Readiness is the body of /readyz.

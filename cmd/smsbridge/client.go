@@ -57,6 +57,9 @@ func (c opsClient) send(ctx context.Context, method, path string, query url.Valu
 		return nil, fmt.Errorf("%q is not a URL such as http://127.0.0.1:9090: mend --ops or SMSBRIDGE_OPS", c.Ops)
 	}
 	maps.Copy(request.Header, header)
+	if data != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
