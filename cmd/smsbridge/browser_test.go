@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -130,6 +132,36 @@ func (b *browser) picture(name string) {
 	}
 	if err := os.WriteFile(dir+"/"+name, png, 0o644); err != nil {
 		b.t.Fatal(err)
+	}
+}
+
+// looks keeps pictures of the whole page where SMSBRIDGE_PICTURES says: light, dark, and in a narrow window.
+func (b *browser) looks(name string) {
+	b.t.Helper()
+	dir := os.Getenv("SMSBRIDGE_PICTURES")
+	if dir == "" {
+		return
+	}
+	for _, as := range []struct {
+		name, scheme string
+		width        int64
+	}{{"light", "light", 1280}, {"dark", "dark", 1280}, {"narrow", "light", 390}} {
+		var png []byte
+		err := chromedp.Do(b.ctx, chromedp.EmulateViewport(as.width, 900), chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+			_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: as.scheme}},
+			})
+			return err
+		}))
+		if err == nil {
+			png, err = chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+		}
+		if err == nil {
+			err = os.WriteFile(dir+"/"+name+"-"+as.name+".png", png, 0o644)
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
 	}
 }
 

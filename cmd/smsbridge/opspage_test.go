@@ -89,3 +89,49 @@ func TestOpsPageActs(t *testing.T) {
 	b.sees(`!document.querySelector("#confirm").open && document.querySelectorAll("#dead tr").length === 0 && !document.querySelector("#dead-none").hidden`)
 	operatorAt{t, p.ops}.does("queue audit", "pause", "resume", "drop", "Zoé Łuk from", "unroutable")
 }
+
+// button is an expression: a button of a part of the page is there, and pressed.
+func button(part, label string) string {
+	return fmt.Sprintf(`(() => { const b = [...document.querySelectorAll(%q)].find((e) => e.textContent === %q && !e.hidden && !e.disabled); b?.focus(); b?.click(); return b; })()`, part+" button", label)
+}
+
+// TestOpsPagePurges: what waits is purged from the page, by route and altogether, once the page has
+// said how many messages that are; and it is on record.
+func TestOpsPagePurges(t *testing.T) {
+	b, _, stop, p, ann := onOpsPage(t)
+	const done = `document.querySelector("#done").textContent`
+	b.sees(`[...document.querySelectorAll("#routes button, #stages button")].every((e) => e.hidden || e.textContent !== "Purge")`)
+	b.sees(button("#links", "Rebind") + ` && document.querySelector("#confirm").open`)
+	b.sees(button("#confirm", "Rebind") + ` && true`)
+	b.sees(done + ` === "Link main binds anew."`)
+	stop()
+	b.sees(findings("link_down main", "Link main has been down"))
+	for _, to := range []string{"+33612345678", "+33687654321", "+33611111111"} {
+		if m, err := ann.send(t.Context(), to, "Bonjour", ""); err != nil || m.Code != http.StatusAccepted {
+			t.Fatalf("%+v, %v", m, err)
+		}
+	}
+	b.sees(`document.querySelector("#routes tr td:nth-child(3)").textContent === "3"`)
+	b.looks("waiting")
+	b.sees(button("#routes", "Purge") + ` && document.querySelector("#confirm").open`)
+	b.sees(`document.querySelector("#confirm-text").textContent.startsWith("3 messages that no SMSC has")`)
+	b.looks("purge")
+	// Who does not mean it goes back to where they were, and nothing is done.
+	b.sees(button("#confirm", "Cancel") + ` && !document.querySelector("#confirm").open && document.activeElement.textContent === "Purge"`)
+	b.sees(button("#routes", "Purge") + ` && document.querySelector("#confirm").open`)
+	b.sees(`(document.querySelector("#confirm-name").value = "Zoé", ` + button("#confirm", "Purge 3 messages") + `)`)
+	b.sees(done + ` === "3 messages given up."`)
+	b.sees(`document.querySelector("#routes tr td:nth-child(3)").textContent === "0" && ` +
+		`[...document.querySelectorAll("#routes button")].every((e) => e.hidden || e.textContent !== "Purge")`)
+	if ended := ann.awaitFinal(t, 3); len(ended) != 3 {
+		t.Errorf("%v", ended)
+	}
+	if m, err := ann.send(t.Context(), "+33612345678", "Encore", ""); err != nil || m.Code != http.StatusAccepted {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	b.sees(button("#stages", "Purge") + ` && document.querySelector("#confirm").open`)
+	b.sees(button("#confirm", "Purge 1 message") + ` && true`)
+	b.sees(done + ` === "1 message given up."`)
+	b.looks("purged")
+	operatorAt{t, p.ops}.does("queue audit", "rebind", "purge", "mt by route", "3 messages", "mt, all: 1 messages", "Zoé from")
+}

@@ -4,7 +4,7 @@ import { $, clockOf, el, exactOf, keep, lasting, put, say, short, whenOf } from 
 import { get, Offline } from "./api.js";
 import { Plot } from "./plot.js";
 import "./search.js";
-import { holdButton, showDead, showHeld, showLinks, showRoutes } from "./tables.js";
+import { holdButton, purgeButton, showDead, showHeld, showLinks, showRoutes } from "./tables.js";
 
 const often = 2_000; // what is now
 const seldom = 10_000; // the hour, of which there is a sample each 10 s, and the dead letters
@@ -54,8 +54,13 @@ function showStages(rows) {
   const labels = new Map(stages.map((s) => [s.key, s.label]));
   keep($("stages"), rows, (s) => s.stage, (s) => {
     const hold = holdButton("stages", () => s.stage, "stage", now);
-    const node = el("li", {}, el("h3", { textContent: labels.get(s.stage) ?? s.stage }), el("b"), el("span", { className: "soft" }), el("meter", { min: 0 }), hold);
+    const node = el("li", {}, el("h3", { textContent: labels.get(s.stage) ?? s.stage }), el("b"), el("span", { className: "soft" }), el("meter", { min: 0 }), el("div", { className: "buttons" }, hold));
     node.hold = hold;
+    if (s.stage === "mt") {
+      node.purge = purgeButton(() => "all=true", () => "for phones", now);
+      node.purge.setAttribute("aria-label", "Purge all that waits for phones");
+      hold.after(node.purge);
+    }
     return node;
   }, (node, s) => {
     const [, depth, oldest, fill] = node.children;
@@ -70,6 +75,7 @@ function showStages(rows) {
     fill.title = s.max_bytes ? `${(100 * s.bytes / s.max_bytes).toFixed(1)} % of its limit is used` : "";
     fill.setAttribute("aria-label", fill.title);
     showHeld(node.hold, `stage ${s.stage}`, s.stage === "dead" ? {} : s);
+    if (node.purge) node.purge.hidden = s.held === undefined || s.messages === 0;
   });
 }
 

@@ -3,7 +3,7 @@
 import { clockOf, el, put } from "./dom.js";
 
 const height = 150;
-const left = 44, right = 8, top = 8, bottom = 20;
+const left = 54, right = 8, top = 8, bottom = 20;
 
 function svg(tag, attributes = {}, text) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);

@@ -1,7 +1,7 @@
 // The tables: links, routes and dead letters, with what an operator can do to them.
 
 import { cell, el, exactOf, keep, lasting, put, short, whenOf, $ } from "./dom.js";
-import { post, remove } from "./api.js";
+import { post, postLong, remove } from "./api.js";
 import { confirm } from "./confirm.js";
 import { storyButton } from "./search.js";
 
@@ -23,8 +23,35 @@ export function holdButton(kind, nameOf, what, changed) {
       text: verb === "pause" ? "Nothing is lost: its messages wait, or leave another way where there is one, until it is resumed. A restart does not resume it." : "Its messages go on at once.",
       yes: verb === "pause" ? "Pause" : "Resume",
       act: async (name) => {
-        await post(named(kind, nameOf(), verb), name);
+        const { changed: so } = await post(named(kind, nameOf(), verb), name);
         await changed();
+        return `${what} ${nameOf()} is ${verb}d${so ? "" : ", as it was before"}.`.replace(/^./, (c) => c.toUpperCase());
+      },
+    };
+  });
+  return button;
+}
+
+const messages = (n) => `${n} message${n === 1 ? "" : "s"}`;
+
+/** Gives up the messages to phones that wait and that the query selects; it says first how many they are. */
+export function purgeButton(queryOf, whatOf, changed) {
+  const button = action("Purge", () => {
+    const path = `queue/purge?${queryOf()}`;
+    return {
+      title: `Purge what waits ${whatOf()}?`, yes: "Purge", danger: true,
+      look: async () => {
+        const { purged: n } = await postLong(`${path}&dry_run=true`);
+        if (n === 0) return { text: `No message waits ${whatOf()}.` };
+        return {
+          text: `${messages(n)} that no SMSC has would be given up. ${n === 1 ? "Its sender is told that it" : "Their senders are told that they"} failed, and that cannot be undone.`,
+          yes: `Purge ${messages(n)}`,
+        };
+      },
+      act: async (name) => {
+        const { purged, left } = await postLong(path, name);
+        await changed();
+        return `${messages(purged)} given up${left ? `, and ${left} left that an SMSC has or may have` : ""}.`;
       },
     };
   });
@@ -51,6 +78,7 @@ export function showLinks(links, changed) {
       act: async (name) => {
         await post(named("links", l.name, "rebind"), name);
         await changed();
+        return `Link ${l.name} binds anew.`;
       },
     }));
     rebind.setAttribute("aria-label", `Rebind link ${l.name}`);
@@ -86,8 +114,10 @@ export function showLinks(links, changed) {
 export function showRoutes(routes, changed) {
   keep($("routes"), routes, (r) => r.name, (r) => {
     const hold = holdButton("routes", () => r.name, "route", changed);
-    const row = el("tr", {}, cell("Route", el("b"), el("span", { className: "pill held" })), cell("Links"), cell("Waiting"), cell("Oldest"), cell("", el("div", { className: "buttons" }, hold)));
-    row.parts = { hold };
+    const purge = purgeButton(() => `route=${encodeURIComponent(r.name)}`, () => `for route ${r.name}`, changed);
+    purge.setAttribute("aria-label", `Purge what waits for route ${r.name}`);
+    const row = el("tr", {}, cell("Route", el("b"), el("span", { className: "pill held" })), cell("Links"), cell("Waiting"), cell("Oldest"), cell("", el("div", { className: "buttons" }, hold, purge)));
+    row.parts = { hold, purge };
     return row;
   }, (row, r) => {
     const [name, links, waiting, oldest] = row.children;
@@ -98,6 +128,7 @@ export function showRoutes(routes, changed) {
     put(waiting, short(r.waiting));
     put(oldest, r.oldest_at ? lasting((Date.now() - new Date(r.oldest_at)) / 1000) : "–");
     showHeld(row.parts.hold, `route ${r.name}`, r);
+    row.parts.purge.hidden = r.held === undefined || r.waiting === 0;
   });
 }
 
@@ -113,13 +144,15 @@ export function showDead({ letters, total }, changed) {
       act: async (name) => {
         await post(`dead/${encodeURIComponent(d.id)}/requeue`, name);
         await changed();
+        return "It is in its queue again, as a new message.";
       },
     }));
     const drop = action("Drop", () => ({
-      title: "Drop this message for good?", yes: "Drop", text: `It cannot be had back. It was given up as ${d.reason}: ${d.detail}`,
+      title: "Drop this message for good?", yes: "Drop", danger: true, text: `It cannot be had back. It was given up as ${d.reason}: ${d.detail}`,
       act: async (name) => {
         await remove(`dead/${encodeURIComponent(d.id)}`, name);
         await changed();
+        return "The dead letter is dropped.";
       },
     }));
     return el("tr", {}, cell("Since", el("time", { textContent: whenOf(d.at), title: exactOf(d.at) })), cell("Reason", el("b", { textContent: d.reason }), el("span", { className: "soft", textContent: ` ${d.detail}` })),
