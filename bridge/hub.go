@@ -15,11 +15,14 @@ import (
 	"smsbridge/addressing"
 )
 
+// DefaultValidity is that of [Config.Validity].
+const DefaultValidity = 48 * time.Hour
+
 // Config is what an operator decides about the hub.
 type Config struct {
 	// Region is the home region, an ISO 3166-1 code: how national numbers are read.
 	Region string
-	// Validity is how long a text is worth delivering. Default 48 h.
+	// Validity is how long a text is worth delivering. Default DefaultValidity.
 	Validity time.Duration
 	// MaxSegments is the longest text, in segments, 1 to 255. Default 10.
 	MaxSegments int
@@ -141,7 +144,7 @@ func (h *Hub) Prepare(cfg Config) (apply func(), err error) {
 		return nil, errors.New("bridge: a limit of conversations needs a store for what was begun")
 	}
 	cfg.Policy.OpenFor = cmp.Or(cfg.Policy.OpenFor, 30*24*time.Hour)
-	cfg.Validity = cmp.Or(cfg.Validity, 48*time.Hour)
+	cfg.Validity = cmp.Or(cfg.Validity, DefaultValidity)
 	cfg.MaxSegments = cmp.Or(cfg.MaxSegments, 10)
 	cfg.PartsWait = cmp.Or(cfg.PartsWait, 10*time.Minute)
 	cfg.NobodyReply = cmp.Or(cfg.NobodyReply, "Nobody has written to you from this number, so your message was not delivered.")

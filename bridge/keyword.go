@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"smsbridge/addressing"
 )
@@ -96,8 +97,9 @@ const maxReplies = 8
 // counted are the messages on account of which something was done within a day: of a phone to a
 // Number those that the bridge has answered.
 type counted struct {
-	V   int      `json:"v"`
-	IDs []string `json:"ids"`
+	V   int       `json:"v"`
+	IDs []string  `json:"ids"`
+	At  time.Time `json:"at"` // when the last was added
 }
 
 // reply answers a phone in the bridge's own name; once for each message.
@@ -115,6 +117,9 @@ func (h *Hub) reply(ctx context.Context, m MO, short Short, text string) error {
 	})
 }
 
+// countedFor is a day, from the last that was done.
+const countedFor = 24 * time.Hour
+
 var errEnough = errors.New("bridge: enough answers for a day")
 
 // count notes that something is done on account of the message id, or tells with errEnough that
@@ -129,12 +134,16 @@ func (h *Hub) count(ctx context.Context, key, id string, most int) error {
 		switch {
 		case err != nil && !errors.Is(err, ErrNotFound):
 			return err
+		case h.now().Sub(r.At) >= countedFor && !slices.Contains(r.IDs, id):
+			r.IDs = nil
+		}
+		switch {
 		case slices.Contains(r.IDs, id):
 			return nil
 		case len(r.IDs) >= most:
 			return errEnough
 		}
-		r.IDs = append(r.IDs, id)
+		r.IDs, r.At = append(r.IDs, id), h.now()
 		if value, err = json.Marshal(r); err != nil {
 			return err
 		}

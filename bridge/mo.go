@@ -111,22 +111,18 @@ func (h *Hub) nobody(ctx context.Context, parts []MO, short Short) error {
 // answer another.
 func (h *Hub) answerNobody(ctx context.Context, m MO, short Short) error {
 	key := "nobody " + short.Phone.String() + " " + short.Number.String()
-	if _, _, err := h.Parts.LoadPart(ctx, key); !errors.Is(err, ErrNotFound) {
+	if err := h.count(ctx, key, m.ID, 1); err != nil {
+		if errors.Is(err, errEnough) {
+			return nil
+		}
 		return err
 	}
 	text := h.config().NobodyReply
 	if len(h.Book.Directory().Registered()) > 0 {
 		text += " To write to somebody first, begin with @ and their name."
 	}
-	err := h.Queue.PublishMT(ctx, MT{
+	return h.Queue.PublishMT(ctx, MT{
 		V: version, ID: MessageID(addressing.Handle{}, m.ID), Phone: short.Phone, Number: short.Number,
 		Text: text, AcceptedAt: h.now(), ExpiresAt: h.now().Add(h.config().Validity),
 	})
-	if err != nil {
-		return err
-	}
-	if _, err := h.Parts.SavePart(ctx, key, []byte("{}"), 0); !errors.Is(err, ErrConflict) {
-		return err
-	}
-	return nil
 }

@@ -233,4 +233,10 @@ func TestConstantIDs(t *testing.T) {
 	r.receipt("b", 12)
 	r.want("fourth", bridge.Delivered, true)
 	r.receipt("b", 13) // of nothing that is known
+	r.send("old")
+	r.pass(sentValidity + time.Hour)
+	r.send("new")
+	r.receipt("b", 14) // what is overdue waits no more
+	r.want("new", bridge.Delivered, true)
+	r.want("old", bridge.Sent, false)
 }

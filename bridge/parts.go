@@ -243,7 +243,12 @@ func (h *Hub) RunParts(ctx context.Context) error {
 // releaseParts gives up each long message that is due. One that fails hides no other.
 func (h *Hub) releaseParts(ctx context.Context) error {
 	var due, unanswered []string
-	err := h.Parts.RangeParts(ctx, func(key string, value []byte, _ uint64) bool {
+	stale := make(map[string]uint64) // their revisions
+	err := h.Parts.RangeParts(ctx, func(key string, value []byte, rev uint64) bool {
+		if h.isStale(key, value) {
+			stale[key] = rev
+			return true
+		}
 		var a assembly
 		if strings.HasPrefix(key, assemblyPrefix) && json.Unmarshal(value, &a) == nil && h.isDue(a) {
 			due = append(due, key)
@@ -261,7 +266,27 @@ func (h *Hub) releaseParts(ctx context.Context) error {
 	for _, key := range unanswered {
 		errs = append(errs, h.endQuestion(ctx, key))
 	}
+	for key, rev := range stale {
+		errs = append(errs, ignoreConflict(h.Parts.DeletePart(ctx, key, rev)))
+	}
 	return errors.Join(errs...)
+}
+
+// isStale tells whether a small record is good for nothing any more. Those of long messages and of questions
+// that wait end when they are dealt with, and not by time alone: a bridge that was off for days finds them.
+func (h *Hub) isStale(key string, value []byte) bool {
+	var r struct { // what those records have in common
+		At      time.Time `json:"at"`
+		AskedAt time.Time `json:"asked_at"`
+		By      string    `json:"by"`
+	}
+	if strings.HasPrefix(key, assemblyPrefix) || json.Unmarshal(value, &r) != nil {
+		return false
+	}
+	if strings.HasPrefix(key, questionPrefix) {
+		return r.By != "" && r.By != expired && h.now().Sub(r.AskedAt) >= questionFor+countedFor
+	}
+	return !r.At.IsZero() && h.now().Sub(r.At) >= max(countedFor, h.config().Validity+overdueAfter)
 }
 
 func (h *Hub) isDue(a assembly) bool {

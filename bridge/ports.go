@@ -60,8 +60,12 @@ type Archive interface {
 	PublishDead(ctx context.Context, d Dead) error
 }
 
+// PartsKept is how long [Parts] keeps a record at least after it was last written, also while the
+// bridge is off: texts that phones were told are taken wait there.
+const PartsKept = 30 * 24 * time.Hour
+
 // Parts keeps small records with compare-and-set: the segments of a long MO message
-// until all are there. A key is any text; a record vanishes by itself after a day. What
+// until all are there. A key is any text; a record vanishes by itself after PartsKept. What
 // the caller stored before is on disk before a record is changed or deleted, so that a
 // power cut leaves none that says more than was done.
 type Parts interface {

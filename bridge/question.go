@@ -38,8 +38,7 @@ type held struct {
 
 const (
 	questionPrefix = "question "
-	// questionFor is how long a text waits for the answer. Records of its kind vanish
-	// after a day, so that a bridge which was away for hours still finds it.
+	// questionFor is how long a text waits for the answer.
 	questionFor = 6 * time.Hour
 	// maxHeld bounds what waits.
 	maxHeld = 10

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 )
 
 // Some SMSCs give every message the same id. Then a receipt can only be matched by its
@@ -15,6 +16,7 @@ import (
 type waiting struct {
 	V        int          `json:"v"`
 	Segments []SegmentRef `json:"segments"`
+	At       time.Time    `json:"at"` // when it was last written
 }
 
 // maxWaiting bounds the list: the oldest goes, and is found overdue in the end.
@@ -87,7 +89,13 @@ func (h *Hub) loadWaiting(ctx context.Context, key string) (waiting, uint64, err
 		return waiting{}, 0, err
 	}
 	var w waiting
-	return w, rev, json.Unmarshal(value, &w)
+	if err := json.Unmarshal(value, &w); err != nil {
+		return w, rev, err
+	}
+	if h.now().Sub(w.At) >= h.config().Validity+overdueAfter {
+		w.Segments = nil // all of them are overdue, and a receipt that comes now is of none of them
+	}
+	return w, rev, nil
 }
 
 func (h *Hub) changeWaiting(ctx context.Context, key string, change func(*waiting)) error {
@@ -97,6 +105,7 @@ func (h *Hub) changeWaiting(ctx context.Context, key string, change func(*waitin
 			return err
 		}
 		change(&w)
+		w.At = h.now()
 		value, err := json.Marshal(w)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"smsbridge/addressing"
+	"smsbridge/bridge"
 )
 
 func (f *file) readLog(s *section) {
@@ -63,7 +65,7 @@ func (f *file) readKeep(s *section) {
 	f.cfg.Queue.Keep = Keep{Journal: read(s, "journal", span, 0), Log: read(s, "log", span, 0), Dead: read(s, "dead", span, 0)}
 	journal := s.get("journal")
 	f.later = append(f.later, func() {
-		if kept, wanted := f.cfg.Queue.Keep.Journal, f.cfg.MT.Validity; kept != 0 && kept < wanted {
+		if kept, wanted := f.cfg.Queue.Keep.Journal, cmp.Or(f.cfg.MT.Validity, bridge.DefaultValidity); kept != 0 && kept < wanted {
 			journal.problemf("must be at least mt.validity, %s, got %s: the fate of a message is read there until it is final", brief(wanted), brief(kept))
 		}
 	})

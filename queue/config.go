@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"smsbridge/addressing"
+	"smsbridge/bridge"
 )
 
 // Durability is what must not harm a message once it was accepted.
@@ -105,7 +106,7 @@ type Config struct {
 	// there is room.
 	CallsMaxBytes int64
 	CallsFor      time.Duration
-	// PartsFor is how long the records of bridge.Parts are kept. Default 24 hours.
+	// PartsFor is how long the records of bridge.Parts are kept. Default bridge.PartsKept.
 	PartsFor time.Duration
 	// MarksFor is how long the marks of bridge.Marks are kept, by the time of day: twice the hour
 	// that they are good for, should somebody set the clock meanwhile. Default 2 hours.
@@ -140,7 +141,7 @@ func (c Config) withDefaults() (Config, error) {
 		{&c.SentFor, 7 * 24 * time.Hour},
 		{&c.LogFor, 90 * 24 * time.Hour},
 		{&c.DeadFor, 90 * 24 * time.Hour},
-		{&c.PartsFor, 24 * time.Hour},
+		{&c.PartsFor, bridge.PartsKept},
 		{&c.MarksFor, 2 * time.Hour},
 		{&c.DuplicateWindow, window},
 	} {

@@ -30,6 +30,10 @@ func room(log zerolog.Logger, name string) zerolog.Logger {
 	return log.With().Str("room", name).Logger()
 }
 
+// openLonger is how much longer than queue.keep.journal says a story is kept. That may be no longer than mt.validity, and what
+// became of a message is read, and told as unknown, an hour after its validity: or later, where the bridge was off then.
+const openLonger = 24 * time.Hour
+
 func queueConfig(cfg *configs.Config, log zerolog.Logger) queue.Config {
 	q := cfg.Queue
 	c := queue.Config{
@@ -38,7 +42,7 @@ func queueConfig(cfg *configs.Config, log zerolog.Logger) queue.Config {
 		LogMaxBytes: int64(q.MaxBytes.Log), DeadMaxBytes: int64(q.MaxBytes.Dead), MinFree: int64(q.MinFree),
 		MTMaxMsgs: int64(q.MaxMessages.MT), MOMaxMsgs: int64(q.MaxMessages.MO), OUTMaxMsgs: int64(q.MaxMessages.OUT),
 		MTMaxPerHandle: q.MaxMessages.Handle, MTMaxPerRoute: q.MaxMessages.Route, SentMaxMsgs: int64(q.MaxMessages.Journal),
-		RememberedPhones: q.RememberedPhones, LeaseTime: q.LeaseTime, SentFor: q.Keep.Journal, LogFor: q.Keep.Log, DeadFor: q.Keep.Dead, Logger: room(log, "queue"),
+		RememberedPhones: q.RememberedPhones, LeaseTime: q.LeaseTime, SentFor: cmp.Or(q.Keep.Journal, 7*24*time.Hour) + openLonger, LogFor: q.Keep.Log, DeadFor: q.Keep.Dead, Logger: room(log, "queue"),
 	}
 	callsConfig(cfg.CallRecords, &c)
 	if q.URL == "" {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"smsbridge/bridge"
 	"smsbridge/configs"
 	"smsbridge/ops"
 	"smsbridge/queue"
@@ -74,5 +76,26 @@ func TestLinkStatesAgree(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, ops.LinkStatuses()); diff != "" {
 		t.Errorf("-smpp +ops:\n%s", diff)
+	}
+}
+
+// What became of a message stays in the journal until it is told as unknown, an hour after its validity,
+// with time for a bridge that was off.
+func TestJournalOutlivesValidity(t *testing.T) {
+	_, hashes := people("ann")
+	for _, more := range []string{
+		"", "mt: {validity: 7d}", "mt: {validity: 36h}\nqueue: {keep: {journal: 36h}}", "queue: {keep: {journal: 48h}}", "mt: {validity: 1m}\nqueue: {keep: {journal: 1h}}",
+	} {
+		cfg, err := configs.Parse("test.yaml", []byte(testConfig("data", "127.0.0.1:2775", hashes, more)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		validity := cfg.MT.Validity
+		if validity == 0 {
+			validity = bridge.DefaultValidity
+		}
+		if kept := queueConfig(cfg, zerolog.Nop()).SentFor; kept < validity+2*time.Hour {
+			t.Errorf("%q: kept for %s, with a validity of %s", more, kept, validity)
+		}
 	}
 }
