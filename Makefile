@@ -17,7 +17,7 @@ DEBIAN_ROOT ?=
 # A tag v1.2.3 is 1.2.3; before any tag it is the day and the commit.
 VERSION  ?= $(shell packaging/version.sh)
 
-.PHONY: help build deb check-systemd docs run test race check fmt lint peers fuzz bench screenshot chaos soak power
+.PHONY: help build deb check-systemd image docs run test race check fmt lint peers fuzz bench screenshot chaos soak power
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,10 @@ deb: build ## the Debian package, in BIN, tested (dpkg-deb; installed and purged
 
 check-systemd: deb ## the package under a real systemd, in a container of its own (root; mmdebstrap, systemd-container)
 	packaging/systemd-check.sh $(BIN)/smsbridge_$(VERSION)_$$(dpkg --print-architecture).deb $(DEBIAN_ROOT)
+
+image: build ## the container image smsbridge:VERSION, tested (podman as root; buildah or docker build it alone)
+	packaging/image.sh $(BIN)/smsbridge smsbridge:$(subst +,-,$(subst ~,-,$(VERSION)))
+	packaging/image-check.sh smsbridge:$(subst +,-,$(subst ~,-,$(VERSION)))
 
 docs: ## docs/configuration.md, made of the example and the parser
 	SMSBRIDGE_WRITE_DOCS=1 $(GO) test ./configs -run '^TestConfigurationPage$$' -count=1
