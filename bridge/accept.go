@@ -81,10 +81,10 @@ func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
 	}
 	m.Number = conversation.Number
 	if m.Wire != "" {
-		return h.store(ctx, m) // it says by itself who writes
+		return h.store(ctx, m, r.Trace) // it says by itself who writes
 	}
 	if conversation.Introduced || !h.Book.Shared(m.Number) && m.Number.CanReply() {
-		return h.store(ctx, m)
+		return h.store(ctx, m, r.Trace)
 	}
 	if h.Book.Shared(m.Number) {
 		m.Prefix = strings.ReplaceAll(h.config().Prefix, "{name}", m.Handle.Name())
@@ -92,7 +92,7 @@ func (h *Hub) accept(ctx context.Context, r Request) (Story, error) {
 			return Story{}, refusal
 		}
 	}
-	s, err := h.store(ctx, m)
+	s, err := h.store(ctx, m, r.Trace)
 	if err == nil {
 		h.introduce(context.WithoutCancel(ctx), m, conversation)
 	}
@@ -162,8 +162,13 @@ func (h *Hub) known(ctx context.Context, m MT) (*Story, error) {
 // store puts the message on disk, then its line in the log. The dispatch of the message waits
 // for both; what a crash leaves undone, the dispatch does. A message has no story before it is
 // tried: so a long queue costs no memory for its stories, and a short one no time.
-func (h *Hub) store(ctx context.Context, m MT) (Story, error) {
-	if err := h.Queue.PublishMT(ctx, m); err != nil {
+func (h *Hub) store(ctx context.Context, m MT, came Trace) (Story, error) {
+	if h.Tracer != nil {
+		m.Trace = h.Tracer.Begin(came)
+	}
+	err := h.Queue.PublishMT(ctx, m)
+	h.traceIntake(m, came, err != nil)
+	if err != nil {
 		if !errors.Is(err, ErrFull) {
 			h.unlogged.put(m.ID, struct{}{}) // it may be stored all the same
 		}
@@ -185,7 +190,7 @@ func (h *Hub) store(ctx context.Context, m MT) (Story, error) {
 func (h *Hub) logMT(ctx context.Context, m MT) error {
 	return h.Archive.AppendLog(ctx, Entry{
 		V: version, ID: m.ID, Kind: EntryMT, Handle: m.Handle, Phone: m.Phone, Number: m.Number,
-		At: m.AcceptedAt, Text: m.Text, NetworkID: m.NetworkID, State: Accepted,
+		At: m.AcceptedAt, Text: m.Text, NetworkID: m.NetworkID, State: Accepted, Trace: m.Trace,
 	})
 }
 
@@ -193,7 +198,7 @@ func newStory(m MT) Story {
 	return Story{
 		V: version, ID: m.ID, Handle: m.Handle, Phone: m.Phone, Number: m.Number, NetworkID: m.NetworkID, ReplyTo: m.ReplyTo,
 		Digest: digest(m.Phone, m.Text), State: Accepted, History: []Change{{State: Accepted, At: m.AcceptedAt}},
-		ExpiresAt: m.ExpiresAt,
+		ExpiresAt: m.ExpiresAt, Trace: m.Trace,
 	}
 }
 

@@ -42,6 +42,7 @@ type Call struct {
 	CostClass  string   `json:"cost_class,omitempty"` // of the route
 	SMSCIDs    []string `json:"smsc_ids,omitempty"`   // by segment
 	Codes      []string `json:"codes,omitempty"`      // of the receipts, by segment
+	TraceID    string   `json:"trace_id,omitempty"`   // of its [Trace]
 }
 
 // CallKind tells the ways of a Call.
@@ -105,7 +106,7 @@ func (h *Hub) callMT(ctx context.Context, s Story) error {
 		ID: s.ID, Kind: CallMT, Number: s.Number.String(), Phone: h.callPhone(s.Phone), NetworkID: s.NetworkID,
 		AcceptedAt: s.History[0].At, SubmittedAt: s.SubmittedAt, AnsweredAt: s.AnsweredAt, ReceiptAt: s.ReceiptAt,
 		EndedAt: s.History[len(s.History)-1].At, State: s.State, Reason: s.Reason, Status: s.Status, Attempts: s.Submits,
-		Segments: max(s.Total, len(s.Segments)), Encoding: s.Encoding, Route: s.Route, Link: s.Link, Account: s.Account, CostClass: s.CostClass,
+		Segments: max(s.Total, len(s.Segments)), Encoding: s.Encoding, Route: s.Route, Link: s.Link, Account: s.Account, CostClass: s.CostClass, TraceID: s.Trace.ID(),
 	}
 	if !s.Handle.IsZero() {
 		c.Handle = s.Handle.String()
@@ -151,7 +152,7 @@ func (h *Hub) callOUT(ctx context.Context, m OUT, state State, reason Reason) er
 	c := Call{
 		ID: m.ID, Kind: CallMO, Handle: m.Handle.String(), Number: m.Number.String(), Phone: h.callPhone(m.Phone),
 		AcceptedAt: m.At, EndedAt: h.now(), State: state, Reason: reason, Segments: m.Origin.Segments, DataCoding: &m.Origin.DataCoding,
-		Link: m.Origin.Link, Account: m.Origin.Account,
+		Link: m.Origin.Link, Account: m.Origin.Account, TraceID: m.Trace.ID(),
 	}
 	return h.call(ctx, c)
 }
@@ -161,10 +162,10 @@ func (h *Hub) callMO(ctx context.Context, parts []MO, state State, reason Reason
 	if h.Calls == nil {
 		return nil
 	}
-	m := OUT{ID: parts[0].ID, At: parts[0].ReceivedAt, Origin: h.origin(parts)}
+	m := OUT{ID: parts[0].ID, At: parts[0].ReceivedAt, Origin: h.origin(parts), Trace: traceOf(parts)}
 	c := Call{
 		ID: m.ID, Kind: CallMO, AcceptedAt: m.At, EndedAt: h.now(), State: state, Reason: reason,
-		Segments: m.Origin.Segments, DataCoding: &m.Origin.DataCoding, Link: m.Origin.Link, Account: m.Origin.Account,
+		Segments: m.Origin.Segments, DataCoding: &m.Origin.DataCoding, Link: m.Origin.Link, Account: m.Origin.Account, TraceID: m.Trace.ID(),
 	}
 	if short, err := h.readAgain(parts[0]); err == nil {
 		c.Number, c.Phone = short.Number.String(), h.callPhone(short.Phone)

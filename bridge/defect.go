@@ -26,6 +26,7 @@ func (h *Hub) GivenUp(ctx context.Context, d Dead) error {
 	if err != nil {
 		return err
 	}
+	h.traceDead(d)
 	h.stats.dead(d.Reason)
 	return nil
 }

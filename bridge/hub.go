@@ -71,6 +71,8 @@ type Ports struct {
 	Book  *addressing.Book
 	// Calls is optional. Without it no call-detail records are made.
 	Calls Calls
+	// Tracer is optional. Without it nothing is traced.
+	Tracer Tracer
 }
 
 // Hub is the bridge between messengers and SMSCs. All methods may be called

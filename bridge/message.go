@@ -32,6 +32,8 @@ type MT struct {
 	By string `json:"by,omitempty"`
 	// ExpiresAt is when the text is of no use any more: the end of its validity.
 	ExpiresAt time.Time `json:"expires_at"`
+	// Trace is where its trace goes on; empty where it is not traced.
+	Trace Trace `json:"trace,omitempty"`
 }
 
 // MO is one short message from an SMSC, raw, as it is stored before deliver_sm_resp:
@@ -61,6 +63,8 @@ type MO struct {
 	TLVs        []TLV   `json:"tlvs,omitempty"`
 	// Requeued says that an operator put it back: it is no repeat of what it was.
 	Requeued bool `json:"requeued,omitempty"`
+	// Trace is where its trace goes on; empty where it is not traced.
+	Trace Trace `json:"trace,omitempty"`
 }
 
 // Uptime is a moment by a machine's clock since it was switched on, which goes on while
@@ -154,6 +158,8 @@ type OUT struct {
 	Text      string    `json:"text,omitempty"` // of a text
 	// Origin is of a phone's text where call-detail records are kept.
 	Origin *Origin `json:"origin,omitempty"`
+	// Trace is where its trace goes on; empty where it is not traced.
+	Trace Trace `json:"trace,omitempty"`
 	// The rest is of a status.
 	NetworkID string `json:"network_id,omitempty"`
 	ReplyTo   string `json:"reply_to,omitempty"`
@@ -188,6 +194,7 @@ type Entry struct {
 	Reason    Reason            `json:"reason,omitempty"`
 	Detail    string            `json:"detail,omitempty"`
 	Account   string            `json:"account,omitempty"` // of mo: the SMSC account that it came from
+	Trace     Trace             `json:"trace,omitempty"`   // of mt and mo
 }
 
 // EntryKind tells the kinds of Entry.

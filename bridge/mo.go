@@ -13,7 +13,12 @@ import (
 // again. It may be called concurrently.
 func (h *Hub) StoreMO(ctx context.Context, m MO) error {
 	m.V = version
-	if err := h.Queue.PublishMO(ctx, m); err != nil {
+	if h.Tracer != nil && !m.IsReceipt() { // a receipt belongs to the trace of its message
+		m.Trace = h.Tracer.Begin("")
+	}
+	err := h.Queue.PublishMO(ctx, m)
+	h.traceStore(m, err != nil)
+	if err != nil {
 		return err
 	}
 	h.stats.storedMO()
@@ -26,6 +31,16 @@ func (h *Hub) StoreMO(ctx context.Context, m MO) error {
 // must be dispatched again. What cannot be read or belongs to nobody becomes a dead
 // letter. It may run for many messages at once, but only for one of each [MO.Key].
 func (h *Hub) DispatchMO(ctx context.Context, m MO) error {
+	if !h.traced(m.Trace) {
+		return h.dispatchMO(ctx, m)
+	}
+	from := h.now()
+	err := h.dispatchMO(ctx, m)
+	h.span(m.Trace, Span{Name: SpanDispatch, From: from, MessageID: m.ID, Link: m.Link, Account: m.Account, Failed: err != nil})
+	return err
+}
+
+func (h *Hub) dispatchMO(ctx context.Context, m MO) error {
 	short, err := h.Reader.ReadMO(m)
 	if err != nil {
 		return h.buryMO(ctx, []MO{m}, ReasonUnreadable, err.Error())
@@ -78,7 +93,7 @@ func (h *Hub) hand(ctx context.Context, id string, at time.Time, c addressing.Co
 func (h *Hub) handOf(ctx context.Context, account, id string, at time.Time, c addressing.Conversation, text string, parts ...MO) error {
 	m := OUT{
 		V: version, ID: id, Kind: OUTText, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text,
-		Addressed: h.now(), Origin: h.origin(parts),
+		Addressed: h.now(), Origin: h.origin(parts), Trace: traceOf(parts),
 	}
 	pushed := h.pushes(c.Handle.Network())
 	if pushed {
@@ -87,12 +102,13 @@ func (h *Hub) handOf(ctx context.Context, account, id string, at time.Time, c ad
 		}
 	}
 	err := h.Archive.AppendLog(ctx, Entry{
-		V: version, ID: id, Kind: EntryMO, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text, Account: account,
+		V: version, ID: id, Kind: EntryMO, Handle: c.Handle, Phone: c.Phone, Number: c.Number, At: at, Text: text, Account: account, Trace: m.Trace,
 	})
 	if err != nil || pushed {
 		return err
 	}
 	h.stats.deliveredMO() // the log is what they read
+	h.traceOUT(m, m.Addressed, false)
 	return h.callOUT(ctx, m, Delivered, ReasonNone)
 }
 

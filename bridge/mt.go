@@ -136,7 +136,10 @@ type turn struct {
 	first bool // it was throttled: it goes before others
 	// left undoes the entry into Hub.submitting; nil while outside.
 	left func()
-	log  zerolog.Logger
+	// began is when the attempt of this moment was, and attempting its name, where it is traced.
+	began      time.Time
+	attempting Trace
+	log        zerolog.Logger
 }
 
 // enter tells receipts from this phone to wait until leave.
@@ -163,7 +166,11 @@ func (h *Hub) take(ctx context.Context, m MT) (*turn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &turn{Hub: h, m: m, story: s, rev: rev, log: h.log.With().Str("message_id", m.ID).Str("msisdn", m.Phone.Masked()).Logger()}, nil
+	log := h.log.With().Str("message_id", m.ID).Str("msisdn", m.Phone.Masked())
+	if m.Trace != "" {
+		log = log.Str("trace_id", m.Trace.ID())
+	}
+	return &turn{Hub: h, m: m, story: s, rev: rev, log: log.Logger()}, nil
 }
 
 // first begins the story of m, and writes its line into the log unless who accepted it did.
@@ -235,6 +242,7 @@ func (t *turn) attempt(ctx context.Context) (decision, error) {
 // decide says what follows from the result of a submit, and puts it on record.
 func (t *turn) decide(ctx context.Context, res Result) (decision, error) {
 	t.stats.submitted(res.Outcome)
+	t.traceSubmit(res)
 	t.story.submitted(res, t.now())
 	d := verdict(res, t.story.Attempts, t.config().ResendUnknown)
 	t.first = res.Outcome == OutcomeThrottled
@@ -264,9 +272,13 @@ func (t *turn) submission(turn context.Context, notStored *error) Submission {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 			defer cancel()
 			*notStored = cmp.Or(t.put(ctx, true), turn.Err())
+			if *notStored == nil {
+				t.traceAttempt()
+			}
 			return *notStored
 		},
-		Late: func(ctx context.Context, res Result) { hub.late(ctx, id, phone, res) },
+		Answered: t.answered(),
+		Late:     func(ctx context.Context, res Result) { hub.late(ctx, id, phone, res) },
 	}
 }
 
@@ -371,6 +383,9 @@ func (t *turn) end(ctx context.Context, d decision) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 	defer cancel()
+	if t.story.Submits == 0 {
+		t.traceWait()
+	}
 	t.stats.ended(d.state, d.reason)
 	t.log.Info().Str("state", string(d.state)).Str("reason", string(d.reason)).Str("link", t.story.Link).Msg("message ended")
 	if err := t.index(ctx); err != nil {

@@ -26,7 +26,11 @@ func (h *Hub) DispatchOUT(ctx context.Context, m OUT) error {
 	named, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer h.Book.Directory().OnMove(m.Handle, func() { cancel(errRenamed) })()
+	from := h.now()
 	err := messenger.Deliver(named, m)
+	if named.Err() == nil {
+		h.traceOUT(m, from, err != nil)
+	}
 	if err != nil && errors.Is(context.Cause(named), errRenamed) {
 		return &LaterError{At: h.now()} // to who has the name of today
 	}
@@ -83,6 +87,7 @@ func (h *Hub) bury(ctx context.Context, d Dead) error {
 	if err := h.Archive.PublishDead(ctx, d); err != nil {
 		return err
 	}
+	h.traceDead(d)
 	h.stats.dead(d.Reason)
 	h.log.Error().Str("message_id", d.ID).Str("stage", d.Stage).Str("reason", string(d.Reason)).Str("detail", d.Detail).Msg("dead letter")
 	return nil

@@ -199,6 +199,7 @@ func (h *Hub) deliverParts(ctx context.Context, a assembly, short Short) error {
 		text.WriteString(joined)
 	}
 	gap(short.Concat.Total + 1)
+	h.traceJoined(a.messages())
 	return h.deliver(ctx, a.messages(), short, text.String())
 }
 

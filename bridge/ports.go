@@ -165,6 +165,19 @@ type Submission struct {
 	// OutcomeNotWritten where a segment was accepted and those behind it were not written.
 	// ctx ends with the connection. Nil where nobody wants to know.
 	Late func(ctx context.Context, r Result)
+	// Answered is called after each segment, before Submit returns, with what came of it. Nil
+	// where nobody wants to know.
+	Answered func(a Answer)
+}
+
+// Answer is what came of one segment: a submit_sm that was written, or was to be.
+type Answer struct {
+	Link, Account     string
+	Segment, Segments int // from 1, of how many
+	From, To          time.Time
+	Taken             bool   // the SMSC has it
+	SMSCID            string // of one that it took
+	Status            string // the name of the command_status of one that it refused; empty where none came
 }
 
 // Result is what became of a Submission. Segments beyond the first that was not
@@ -244,4 +257,6 @@ type Request struct {
 	// same message. Empty: each request is a message of its own.
 	NetworkID string
 	ReplyTo   string
+	// Trace is that of who asks, if they have one.
+	Trace Trace
 }

@@ -25,7 +25,7 @@ func (h *Hub) receipt(ctx context.Context, m MO, short Short) error {
 func (h *Hub) match(ctx context.Context, m MO, short Short) error {
 	ref, err := h.awaitRef(ctx, m.Account, short)
 	for err == nil {
-		err = h.apply(ctx, ref, *short.Receipt)
+		err = h.apply(ctx, ref, m, *short.Receipt)
 		if err == nil {
 			h.stats.receipt(true)
 			h.stats.receiptCame(m.Account)
@@ -125,7 +125,7 @@ func (h *Hub) findRef(ctx context.Context, account string, short Short, candidat
 // apply puts a receipt into the story, and tells the sender where that ends it. The
 // first word on a segment counts: receipts overtake each other. The error is [ErrNotFound]
 // where the story is not known, or not to the replica that was asked.
-func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
+func (h *Hub) apply(ctx context.Context, ref SegmentRef, m MO, r Receipt) error {
 	s, rev, err := h.Journal.Story(ctx, ref.MessageID)
 	if err != nil {
 		return err
@@ -147,8 +147,12 @@ func (h *Hub) apply(ctx context.Context, ref SegmentRef, r Receipt) error {
 		s.State, s.Reason, s.Detail = c.State, c.Reason, c.Detail
 		s.History = append(s.History, c)
 	}
-	if rev, err = h.Journal.PutStory(ctx, s, rev, false); err != nil || !s.State.Final() {
+	if rev, err = h.Journal.PutStory(ctx, s, rev, false); err != nil {
 		return err
+	}
+	h.traceReceipt(s, m, ref, r)
+	if !s.State.Final() {
+		return nil
 	}
 	h.stats.ended(s.State, s.Reason)
 	if i := slices.IndexFunc(s.History, func(c Change) bool { return c.State == Sent }); i >= 0 {

@@ -35,6 +35,7 @@ type options struct {
 	calls    bridge.Calls   // default: none
 	sessions bridge.Sessions
 	reader   bridge.Reader // default: the real one
+	tracer   bridge.Tracer // default: none
 	realTime bool
 	idle     bool // no workers: the test dispatches by itself
 }
@@ -122,7 +123,7 @@ func (r *rig) newHub() *bridge.Hub {
 	}
 	ports := bridge.Ports{
 		Queue: r.store, Journal: r.store, Archive: r.store, Parts: r.store, Marks: r.store, Begun: r.store,
-		Carrier: r.carrier, Reader: &smpp.Reader{Region: "FR"}, Book: b, Calls: r.opt.calls, Sessions: r.opt.sessions,
+		Carrier: r.carrier, Reader: &smpp.Reader{Region: "FR"}, Book: b, Calls: r.opt.calls, Sessions: r.opt.sessions, Tracer: r.opt.tracer,
 	}
 	if r.opt.carrier != nil {
 		ports.Carrier = r.opt.carrier

@@ -15,6 +15,7 @@ func (h *Hub) logStatus(ctx context.Context, s Story, c Change) error {
 // that a repeat is recognised.
 func (h *Hub) tellFinal(ctx context.Context, s Story) error {
 	last := s.History[len(s.History)-1]
+	telling, from := s.Trace.Child(), h.now()
 	if to, _ := h.Book.Directory().Now(s.Handle, s.History[0].At); h.pushes(to.Network()) {
 		if to != s.Handle {
 			s.ReplyTo = "" // it was a device of another address
@@ -22,12 +23,19 @@ func (h *Hub) tellFinal(ctx context.Context, s Story) error {
 		err := h.Queue.PublishOUT(ctx, OUT{
 			V: version, ID: s.ID + "-" + string(s.State), Kind: OUTStatus, Handle: to, Phone: s.Phone, Number: s.Number,
 			At: last.At, Addressed: h.now(), NetworkID: s.NetworkID, ReplyTo: s.ReplyTo, State: s.State, Reason: s.Reason, Detail: s.Detail,
+			Trace: telling,
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return h.logStatus(ctx, s, last)
+	err := h.logStatus(ctx, s, last)
+	if h.traced(telling) {
+		h.span(s.Trace, Span{
+			Name: SpanTell, Self: telling, From: from, MessageID: s.ID, Phone: s.Phone.Masked(), Network: s.Handle.Network(), State: string(s.State), Reason: string(s.Reason), Failed: err != nil,
+		})
+	}
+	return err
 }
 
 // tell tells the sender the final state of s, unless that was done. The story has the

@@ -49,6 +49,9 @@ type Story struct {
 	Encoding    string    `json:"encoding,omitempty"`    // see [Result]
 	Route       string    `json:"route,omitempty"`
 	CostClass   string    `json:"cost_class,omitempty"`
+
+	// Trace is that of the message: its receipts belong to it.
+	Trace Trace `json:"trace,omitempty"`
 }
 
 // Change is one step of a message's history.

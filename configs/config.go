@@ -33,6 +33,7 @@ type Config struct {
 	Routes       []Route // none: all links serve all
 	Portability  *Portability
 	CallRecords  *CallRecords // nil: none are kept
+	Traces       *Traces      // nil: nothing is traced
 	XMPP         *XMPP        // nil where there is none
 	Web          *Web         // nil where there is none; XMPP or Web is set
 }

@@ -152,7 +152,8 @@ func TestFull(t *testing.T) {
 			Output: configs.CallsToFile, Dir: "testdata/calls", MaxSize: 10 << 20, MaxAge: time.Hour, Keep: 5, MaxBytes: 8 << 20,
 			Phones: configs.PhonesHashed,
 		},
-		XMPP: &configs.XMPP{Server: "127.0.0.1:5347", Domain: "sms.corp.example", Allow: []string{"*@corp.example", "bob@other.example"}},
+		Traces: &configs.Traces{Endpoint: "http://[::1]:4318/v1/traces", Sample: 0.25, Service: "sms", Instance: "one"},
+		XMPP:   &configs.XMPP{Server: "127.0.0.1:5347", Domain: "sms.corp.example", Allow: []string{"*@corp.example", "bob@other.example"}},
 		Web: &configs.Web{
 			Listen: "localhost:0", BehindTLS: true, Users: []configs.User{{Name: "ann"}},
 			Tokens: []configs.Token{{User: "ann", Hash: "sha256:" + strings.Repeat("0f", 32)}},
@@ -170,6 +171,9 @@ func TestFull(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	secrets := []string{cfg.SMSCs[0].Password.Reveal(), cfg.SMSCs[1].Password.Reveal(), cfg.XMPP.Secret.Reveal()}
+	if diff := cmp.Diff(map[string]string{"Authorization": "Bearer abc", "x-scope": "a b"}, cfg.Traces.HeaderLines()); diff != "" {
+		t.Errorf("headers of traces: -want +got:\n%s", diff)
+	}
 	if diff := cmp.Diff([]string{"hunter2", "from a file", "two\nlines\n"}, secrets); diff != "" {
 		t.Errorf("secrets: -want +got:\n%s", diff)
 	}

@@ -31,7 +31,7 @@ func (c Change) String() string {
 // NeedsRestart tells whether the setting is read once, when the daemon starts.
 func (c Change) NeedsRestart() bool {
 	for _, prefix := range []string{
-		"data_dir", "drain_timeout", "log.format", "ops", "queue", "numbers.region", "call_records", "xmpp", "web.listen", "web.insecure", "web.behind_tls",
+		"data_dir", "drain_timeout", "log.format", "ops", "queue", "numbers.region", "call_records", "traces", "xmpp", "web.listen", "web.insecure", "web.behind_tls",
 	} {
 		if rest, ok := strings.CutPrefix(c.Setting, prefix); ok && (rest == "" || rest[0] == '.') {
 			return true

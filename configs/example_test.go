@@ -48,7 +48,7 @@ func TestExampleUncommented(t *testing.T) {
 		"smsc[0].tls.key_file: cannot be read", "xmpp.secret_file: cannot be read", "smsc[0].system_type: is empty",
 		"xmpp.tls.ca_file: cannot be read", "xmpp.tls.cert_file: cannot be read", "xmpp.tls.key_file: cannot be read",
 		"smsc[0].address_range: is empty", "smsc[0].address: is not used with outbind", "smsc[0].tls: cannot be used with outbind",
-		"portability.token_file: cannot be read", "call_records.keep_for: is for output: nats", "call_records.key_file: is for phones: hashed",
+		"portability.token_file: cannot be read", "call_records.keep_for: is for output: nats", "call_records.key_file: is for phones: hashed", "traces.headers_file: cannot be read",
 	}
 	for _, p := range problems(t, err) {
 		known := false
@@ -77,6 +77,7 @@ smsc: [{unheard_of: 1, tls: {unheard_of: 1}, outbind: {unheard_of: 1}, statuses:
 routes: [{unheard_of: 1}]
 portability: {unheard_of: 1}
 call_records: {unheard_of: 1}
+traces: {unheard_of: 1}
 xmpp: {unheard_of: 1, tls: {unheard_of: 1}}
 web: {unheard_of: 1, users: [{unheard_of: 1}], tokens: [{unheard_of: 1}]}
 `
@@ -101,8 +102,8 @@ func TestExampleMentionsAll(t *testing.T) {
 			}
 		}
 	}
-	if len(sections) != 27 {
-		t.Errorf("%d sections listed their settings, want 27", len(sections))
+	if len(sections) != 28 {
+		t.Errorf("%d sections listed their settings, want 28", len(sections))
 	}
 }
 

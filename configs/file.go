@@ -39,6 +39,7 @@ func (f *file) read(root *section) {
 	f.readRoutes(root.get("routes"))
 	f.within(root, "portability", f.readPortability)
 	f.within(root, "call_records", f.readCalls)
+	f.within(root, "traces", f.readTraces)
 	f.within(root, "xmpp", f.readXMPP)
 	f.within(root, "web", f.readWeb)
 	if c.XMPP == nil && c.Web == nil {

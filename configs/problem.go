@@ -60,7 +60,7 @@ type source struct {
 }
 
 // secretKey finds a setting whose value must not be shown, and where the value begins.
-var secretKey = regexp.MustCompile(`(?i)(?:password|secret|hash|token)["']?\s*:\s*`)
+var secretKey = regexp.MustCompile(`(?i)(?:password|secret|hash|token|headers|\bkey)["']?\s*:\s*`)
 
 // envValue is a value that only names the secret.
 var envValue = regexp.MustCompile(`^["']?\$\{\w+\}["']?\s*$`)

@@ -67,6 +67,7 @@ type Message struct {
 	Route    string           `json:"route,omitempty"`    // that it would take now
 	Link     string           `json:"link,omitempty"`     // the last that it was submitted over
 	Account  string           `json:"account,omitempty"`  // of that link, or the one that an MO came from
+	TraceID  string           `json:"trace_id,omitempty"` // where it is traced
 	Segments []bridge.Segment `json:"segments,omitempty"` // that an SMSC took: its id of each, and the receipt
 	// Told says that its sender has been told how it ended; of a messenger that is away the word
 	// may still be in the queue, see Queued.

@@ -24,7 +24,8 @@ type Sources struct {
 	Messengers func() []MessengerState
 	Hub        func() bridge.Stats
 	Config     func() ConfigState
-	Calls      func() CallStats // nil where no call-detail records are kept
+	Calls      func() CallStats  // nil where no call-detail records are kept
+	Traces     func() TraceStats // nil where nothing is traced
 }
 
 // scrapeTimeout bounds the reading of the depths: Prometheus gives up after 10 s by default.
@@ -45,6 +46,9 @@ func NewRegistry(version string, s Sources) *prometheus.Registry {
 	r.MustRegister(build, &collector{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if s.Calls != nil {
 		r.MustRegister(callCollector{s.Calls})
+	}
+	if s.Traces != nil {
+		r.MustRegister(traceCollector{s.Traces})
 	}
 	return r
 }

@@ -20,7 +20,9 @@ func described(t *testing.T) map[string]string {
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descs)
-		ops.NewRegistry("test", ops.Sources{Calls: func() ops.CallStats { return ops.CallStats{} }}).Describe(descs)
+		ops.NewRegistry("test", ops.Sources{
+			Calls: func() ops.CallStats { return ops.CallStats{} }, Traces: func() ops.TraceStats { return ops.TraceStats{} },
+		}).Describe(descs)
 	}()
 	found := make(map[string]string)
 	form := regexp.MustCompile(`fqName: "(smsbridge_\w+)", help: .*, constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}`)

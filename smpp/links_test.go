@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +155,13 @@ func TestSubmitSegments(t *testing.T) {
 	long := submission("long", strings.Repeat("0123456789", 40)) // three segments
 	attempts := 0
 	long.Attempt = func(context.Context, string, string) error { attempts++; return nil }
+	var told []string
+	long.Answered = func(a bridge.Answer) {
+		told = append(told, fmt.Sprintf("%d of %d: %t %s%s over %s", a.Segment, a.Segments, a.Taken, a.SMSCID, a.Status, a.Account))
+		if a.From.IsZero() || a.To.Before(a.From) {
+			t.Errorf("%+v", a)
+		}
+	}
 	done := submit(testContext(t), ls, long)
 	first := p.expect(smpp.SubmitSM)
 	p.barrier() // the second does not come before the answer
@@ -179,6 +187,9 @@ func TestSubmitSegments(t *testing.T) {
 	}
 	if attempts != 2 {
 		t.Errorf("%d attempts", attempts)
+	}
+	if want := []string{"1 of 3: true a over account", "2 of 3: false ESME_RSYSERR over account", "2 of 3: true b over account", "3 of 3: true c over account"}; !slices.Equal(told, want) {
+		t.Errorf("told of the segments: %q", told)
 	}
 	long.Done = []string{"a", "b", "c"}
 	if got := ls.Submit(testContext(t), long); got.Outcome != bridge.OutcomeSent || len(got.SMSCIDs) != 3 || got.Account != "account" {

@@ -37,17 +37,33 @@ func (l *Link) submit(ctx context.Context, g grant, sub bridge.Submission, segme
 			g.permit = next.permit
 		}
 		g.permit.sent = time.Now()
+		sent := g.permit.sent
 		answer, err := g.slot.SendLate(ctx, l.submitSM(sub, segments[i], i), l.whenLate(sub.Late, r, segments[i].Count, g.permit))
+		taken := false
 		if err != nil {
 			g.permit.giveBack()
-			return failed(r, err)
+			r = failed(r, err)
+		} else {
+			taken = l.read(&r, answer, segments[i].Count, g.permit)
 		}
-		if !l.read(&r, answer, segments[i].Count, g.permit) {
+		if sub.Answered != nil {
+			sub.Answered(answered(r, i, sent, taken))
+		}
+		if !taken {
 			return r
 		}
 	}
 	r.Outcome = bridge.OutcomeSent
 	return r
+}
+
+// answered is what came of segment i, which was sent then.
+func answered(r bridge.Result, i int, sent time.Time, taken bool) bridge.Answer {
+	a := bridge.Answer{Link: r.Link, Account: r.Account, Segment: i + 1, Segments: r.Total, From: sent, To: time.Now(), Taken: taken, Status: r.StatusName}
+	if taken {
+		a.SMSCID = r.SMSCIDs[i]
+	}
+	return a
 }
 
 // read puts what the SMSC answered to a submit_sm of count segments into r, and tells

@@ -29,6 +29,7 @@ type app struct {
 	links *smpp.Links
 	// callFile has the call-detail records; nil where none are written to files.
 	callFile *ops.CallFile
+	traces   *ops.Traces     // nil where nothing is traced
 	xmpp     *xmpp.Component // nil where there is none
 	web      *web.Server     // nil where there is none
 	ops      *ops.Server
@@ -82,6 +83,7 @@ func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger)
 	if err = a.openCalls(); err != nil {
 		return nil, err
 	}
+	a.openTraces()
 	store := queueConfig(a.cfg, a.log)
 	store.RouteOf = func(h addressing.Handle, phone addressing.MSISDN) string { return a.links.RouteOf(h, phone) }
 	if a.store, err = queue.Open(ctx, store); err != nil {
@@ -106,7 +108,7 @@ func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger)
 	a.reader.Store(newReader(a.cfg))
 	a.hub, err = bridge.New(hubConfig(a.cfg, a.log, networks), bridge.Ports{
 		Queue: a.store, Journal: a.store, Archive: a.store, Parts: a.store, Marks: a.store, Begun: a.store,
-		Carrier: a.links, Sessions: sessions{a}, Reader: &a.reader, Book: book, Calls: a.calls(),
+		Carrier: a.links, Sessions: sessions{a}, Reader: &a.reader, Book: book, Calls: a.calls(), Tracer: a.tracer(),
 	})
 	return book, err
 }
@@ -173,6 +175,9 @@ func (a *app) openOps(book *addressing.Book) (err error) {
 	if a.cfg.CallRecords != nil {
 		sources.Calls = a.callStats
 	}
+	if a.traces != nil {
+		sources.Traces = a.traces.Stats
+	}
 	a.history = ops.NewHistory(sources)
 	var reload ops.Reloader
 	if a.cfg.Source.File != "" {
@@ -208,6 +213,9 @@ func (a *app) run(ctx context.Context) error {
 	watch.run("ops", a.ops.Run)
 	watch.run("history", a.history.Run)
 	watch.run("watchdog", func(ended context.Context) error { return a.watchdog(ctx, ended) })
+	if a.traces != nil {
+		watch.run("traces", a.traces.Run)
+	}
 	if a.reload != nil {
 		watch.run("reload", a.reload.run)
 	}

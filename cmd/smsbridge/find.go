@@ -121,7 +121,7 @@ func (f finder) Message(ctx context.Context, id string) (ops.Message, error) {
 func (f finder) told(ctx context.Context, s bridge.Story) (ops.Message, error) {
 	m := ops.Message{
 		MessageRow: ops.MessageRow{ID: s.ID, Kind: string(bridge.EntryMT), Phone: s.Phone.Masked(), Number: s.Number.String(), State: shown(s.State), Reason: s.Reason, Detail: s.Detail},
-		Key:        s.NetworkID, ExpiresAt: s.ExpiresAt, Attempts: s.Attempts, NextAt: s.NextAt, Link: s.Link, Account: s.Account, Segments: s.Segments, Told: s.Told,
+		Key:        s.NetworkID, ExpiresAt: s.ExpiresAt, Attempts: s.Attempts, NextAt: s.NextAt, Link: s.Link, Account: s.Account, TraceID: s.Trace.ID(), Segments: s.Segments, Told: s.Told,
 	}
 	for i, c := range s.History {
 		if i == 0 {
@@ -192,7 +192,7 @@ func (f finder) neverTried(t bridge.MT) ops.Message {
 			ID: t.ID, Kind: string(bridge.EntryMT), At: t.AcceptedAt, Handle: f.today(t.Handle, t.AcceptedAt), Phone: t.Phone.Masked(),
 			Number: t.Number.String(), State: ops.MessageWaiting,
 		},
-		Key: t.NetworkID, ExpiresAt: t.ExpiresAt, Text: t.Text,
+		Key: t.NetworkID, ExpiresAt: t.ExpiresAt, TraceID: t.Trace.ID(), Text: t.Text,
 		Steps: []ops.MessageStep{{At: t.AcceptedAt, State: string(bridge.Accepted)}},
 	}
 	if t.Handle.IsZero() {
@@ -207,7 +207,7 @@ func (f finder) raw(o bridge.MO, waitsFor string) ops.Message {
 	from := "it came over " + o.Link + ", by " + o.Command
 	m := ops.Message{
 		MessageRow: ops.MessageRow{ID: o.ID, Kind: string(bridge.EntryMO), At: o.ReceivedAt, Number: o.Destination.Addr, State: ops.MessageWaiting},
-		Account:    o.Account, Link: o.Link, WaitsFor: waitsFor,
+		Account:    o.Account, Link: o.Link, TraceID: o.Trace.ID(), WaitsFor: waitsFor,
 		Steps: []ops.MessageStep{{At: o.ReceivedAt, State: "received", Link: o.Link, Detail: from}},
 	}
 	if phone, err := addressing.ParseMSISDN("+"+strings.TrimLeft(o.Source.Addr, "+"), ""); err == nil {
@@ -228,6 +228,7 @@ func (f finder) said(ctx context.Context, id string, queued []queue.Queued) (m o
 	}
 	m = ops.Message{MessageRow: rows[0]}
 	for _, e := range entries {
+		m.TraceID = cmp.Or(m.TraceID, e.Trace.ID())
 		switch e.Kind {
 		case bridge.EntryMO:
 			m.Account, m.Text = e.Account, e.Text

@@ -89,6 +89,7 @@ func (c opsClient) trace(ctx context.Context, std *stdio, id string, text bool) 
 	line("link", m.Link)
 	line("account", m.Account)
 	line("key", m.Key)
+	line("trace id", m.TraceID)
 	line("valid until", dateTime(m.ExpiresAt))
 	line("queued in", strings.Join(m.Queued, " "))
 	if m.Kind == string(bridge.EntryMT) {

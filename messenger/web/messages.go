@@ -41,13 +41,23 @@ func (s *Server) postMessage(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeWithin)
 	defer cancel()
 	story, err := s.cfg.Hub.Accept(ctx, bridge.Request{
-		Handle: visitorOf(ctx).handle, To: out.To, Text: out.Text, NetworkID: key,
+		Handle: visitorOf(ctx).handle, To: out.To, Text: out.Text, NetworkID: key, Trace: traceOf(r),
 	})
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Location", "/api/v1/messages/"+story.ID)
 	return answer(w, http.StatusAccepted, accepted{ID: story.ID, Status: story.State.Shown(), Phone: story.Phone})
+}
+
+// traceOf is the trace that the client has begun, if any (W3C Trace Context, 3.2). A header that
+// is wrong, or comes twice, is none.
+func traceOf(r *http.Request) bridge.Trace {
+	values := r.Header.Values("Traceparent")
+	if len(values) != 1 {
+		return ""
+	}
+	return bridge.ParseTrace(values[0])
 }
 
 // maxKey is the longest Idempotency-Key in characters.

@@ -127,6 +127,30 @@ func TestRepeatIsTheSameMessage(t *testing.T) {
 	}
 }
 
+// began keeps which traces messages were to go on in.
+type began struct{ parents chan bridge.Trace }
+
+func (b began) Begin(parent bridge.Trace) bridge.Trace { b.parents <- parent; return "" }
+
+func (began) Record(bridge.Span) {}
+
+// A client's own trace goes on with its message; one that cannot be read refuses nothing.
+func TestTraceparent(t *testing.T) {
+	b := began{make(chan bridge.Trace, 1)}
+	r := newRig(t, noWorkers, func(_ *web.Config, _ *queue.Config, r *rig) { r.tracer = b })
+	const theirs = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for header, want := range map[string]bridge.Trace{
+		"traceparent: " + theirs: theirs, "traceparent: " + theirs + ", " + theirs: "", "traceparent: nonsense": "", "traceparent:": "",
+	} {
+		if got := r.call("POST", "/api/v1/messages", text("hi"), header); got.status != http.StatusAccepted {
+			t.Fatalf("POST messages = %d %s", got.status, got.body)
+		}
+		if got := <-b.parents; got != want {
+			t.Errorf("%s: %q", header, got)
+		}
+	}
+}
+
 func TestMessageEndsInOneStatus(t *testing.T) {
 	r := newRig(t)
 	f := r.follow()

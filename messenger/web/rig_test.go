@@ -52,6 +52,7 @@ type rig struct {
 	server *web.Server
 	url    string
 	http   *http.Client
+	tracer bridge.Tracer // of the hub; nil: none
 }
 
 type option func(*web.Config, *queue.Config, *rig)
@@ -89,7 +90,7 @@ func newRig(t testing.TB, options ...option) *rig {
 		carrier = &operator{}
 	}
 	r.hub, err = bridge.New(bridge.Config{Region: "FR", Networks: map[string]bridge.Messenger{"web": nil}}, bridge.Ports{
-		Queue: r.store, Journal: r.store, Archive: r.store, Parts: r.store, Marks: r.store, Carrier: carrier, Reader: carrier, Book: book,
+		Queue: r.store, Journal: r.store, Archive: r.store, Parts: r.store, Marks: r.store, Carrier: carrier, Reader: carrier, Book: book, Tracer: r.tracer,
 	})
 	if err != nil {
 		t.Fatal(err)
