@@ -34,9 +34,10 @@ type AuditList struct {
 
 // Done is the body of a change that was made.
 type Done struct {
-	Action  string `json:"action"`  // as in the audit
-	Subject string `json:"subject"` // what it was about, canonical
-	Changed bool   `json:"changed"` // false: it was so before
+	Action  string `json:"action"`         // as in the audit
+	Subject string `json:"subject"`        // what it was about, canonical
+	Changed bool   `json:"changed"`        // false: it was so before
+	Note    string `json:"note,omitempty"` // what else an operator should know of it
 }
 
 func (s *Server) changeRoutes(mux *router) {
@@ -72,6 +73,12 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request) {
 // change makes a change that is put on record first, and answers with it. One that fails has a
 // second record, which says so.
 func (s *Server) change(w http.ResponseWriter, r *http.Request, action, subject string, do func(context.Context) (changed bool, err error)) {
+	s.changeNoted(w, r, Done{Action: action, Subject: subject}, do)
+}
+
+// changeNoted is change with an answer that may say more.
+func (s *Server) changeNoted(w http.ResponseWriter, r *http.Request, done Done, do func(context.Context) (changed bool, err error)) {
+	action, subject := done.Action, done.Subject
 	// Once it is on record it is made, whatever becomes of who asked.
 	ctx := context.WithoutCancel(r.Context())
 	a := bridge.Audit{V: auditVersion, At: time.Now().UTC(), By: operator(r), Action: action, Subject: subject}
@@ -89,7 +96,8 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, action, subject 
 		return
 	}
 	s.cfg.Logger.Info().Str("action", action).Str("by", a.By).Bool("changed", changed).Msg("an operator changed something; smsbridge queue audit says what")
-	s.reply(w, http.StatusOK, Done{Action: action, Subject: subject, Changed: changed})
+	done.Changed = changed
+	s.reply(w, http.StatusOK, done)
 }
 
 // auditVersion is the form of a record.

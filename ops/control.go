@@ -106,7 +106,13 @@ func (s *Server) rebindLinks(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusNotFound, s.unnamed(bridge.HoldLink))
 		return
 	}
-	s.change(w, r, bridge.ActionRebind, "link "+strings.Join(names, " "), func(context.Context) (bool, error) {
+	done := Done{Action: bridge.ActionRebind, Subject: "link " + strings.Join(names, " ")}
+	if s.cfg.Instances != nil {
+		if n := len(s.cfg.Instances()); n > 1 {
+			done.Note = fmt.Sprintf("only this instance binds anew: each of the %d has binds of its own, so ask each that should", n)
+		}
+	}
+	s.changeNoted(w, r, done, func(context.Context) (bool, error) {
 		for _, name := range names {
 			if !s.cfg.Control.Rebind(name) {
 				return true, errors.New("the link " + name + " is not there any more")

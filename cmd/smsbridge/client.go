@@ -107,6 +107,9 @@ func (c opsClient) change(ctx context.Context, std *stdio, method, path string, 
 	if !answer.Changed {
 		done = before
 	}
+	if answer.Note != "" {
+		done += "\n" + answer.Note
+	}
 	_, err = fmt.Fprintf(std.out, "%s %s\n", answer.Subject, done)
 	return err
 }

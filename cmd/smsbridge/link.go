@@ -18,7 +18,7 @@ type LinkCmd struct {
 	Ls     LinkLsCmd     `cmd:"" help:"The links to SMSCs and the routes over them: their state, and what waits."`
 	Pause  LinkPauseCmd  `cmd:"" help:"Submit nothing new over a link, until resume; it stays bound and takes what phones write."`
 	Resume LinkResumeCmd `cmd:"" help:"Undo that."`
-	Rebind LinkRebindCmd `cmd:"" help:"Unbind, once what is in flight is answered, and bind anew now; ends a quarantine."`
+	Rebind LinkRebindCmd `cmd:"" help:"Unbind, once what is in flight is answered, and bind anew now; ends a quarantine. Only at the instance that is asked: each has binds of its own."`
 }
 
 // LinkLsCmd is `smsbridge link ls`.

@@ -76,9 +76,9 @@ export function showLinks(links, changed) {
       title: `Bind link ${l.name} anew?`, yes: "Rebind",
       text: "It unbinds once what is under way has been answered, and binds again at once. A quarantine ends.",
       act: async (name) => {
-        await post(named("links", l.name, "rebind"), name);
+        const { note } = await post(named("links", l.name, "rebind"), name);
         await changed();
-        return `Link ${l.name} binds anew.`;
+        return `Link ${l.name} binds anew${note ? `; ${note}` : ""}.`;
       },
     }));
     rebind.setAttribute("aria-label", `Rebind link ${l.name}`);
