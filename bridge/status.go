@@ -15,7 +15,10 @@ func (h *Hub) logStatus(ctx context.Context, s Story, c Change) error {
 // that a repeat is recognised.
 func (h *Hub) tellFinal(ctx context.Context, s Story) error {
 	last := s.History[len(s.History)-1]
-	telling, from := s.Trace.Child(), h.now()
+	telling, from := s.Trace, h.now()
+	if h.traced(s.Trace) {
+		telling = s.Trace.Child()
+	}
 	if to, _ := h.Book.Directory().Now(s.Handle, s.History[0].At); h.pushes(to.Network()) {
 		if to != s.Handle {
 			s.ReplyTo = "" // it was a device of another address

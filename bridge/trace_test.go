@@ -214,6 +214,40 @@ func TestTraceOverARestart(t *testing.T) {
 	after.hasAll(t, id, before.get()[0].Self, "queue", "submit", "receipt", "tell", "deliver")
 }
 
+// Traces may be turned on and off while messages wait: one that was stored without goes on without, and
+// one that was stored with loses nothing but spans.
+func TestTraceTurnedOnAndOff(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		before, after *tracer
+	}{{"on", nil, newTracer()}, {"off", newTracer(), nil}} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, options{idle: true})
+			set := func(to *tracer) {
+				if r.opt.tracer = nil; to != nil {
+					r.opt.tracer = to
+				}
+				r.restart()
+			}
+			set(tt.before)
+			r.accept(ann, phone, "Bonjour", "1")
+			id := ""
+			if tt.before != nil {
+				id = tt.before.get()[0].Self.ID()
+			}
+			r.opt.idle = false
+			set(tt.after)
+			r.messengerGets(t, id)
+			if got := r.messenger.of(t, ann, bridge.OUTStatus, 1)[0]; got.State != bridge.Delivered || got.Trace.ID() != id {
+				t.Errorf("told %+v", got)
+			}
+			if tt.after != nil && len(tt.after.get()) > 0 {
+				t.Errorf("spans %+v", tt.after.get())
+			}
+		})
+	}
+}
+
 // messengerGets waits until the one message that there is was submitted, and ends it by a receipt.
 func (r *rig) messengerGets(t *testing.T, trace string) {
 	t.Helper()
