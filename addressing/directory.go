@@ -44,6 +44,7 @@ type Directory struct {
 	numbers numberNotes
 	// registered are the names by which phones may write to somebody first.
 	registered map[string]Registered
+	erased     map[string]erased // by key
 
 	waiting sync.Mutex
 	waiters map[Handle]map[*func()]bool
@@ -57,7 +58,7 @@ func NewDirectory(ctx context.Context, notes Notes, now func() time.Time) (*Dire
 	}
 	d := &Directory{
 		notes: notes, now: now, revs: make(map[string]uint64), people: make(map[Handle]person), came: make(map[Handle][]Handle),
-		blocks: make(map[string]Block), exact: make(map[Handle][]Block), numbers: newNumberNotes(), registered: make(map[string]Registered), waiters: make(map[Handle]map[*func()]bool),
+		blocks: make(map[string]Block), exact: make(map[Handle][]Block), numbers: newNumberNotes(), registered: make(map[string]Registered), erased: make(map[string]erased), waiters: make(map[Handle]map[*func()]bool),
 	}
 	if notes == nil {
 		return d, nil
@@ -94,6 +95,8 @@ func (d *Directory) apply(key string, value []byte, rev uint64) error {
 		err = d.applyBlock(key, value)
 	case strings.HasPrefix(key, noteName):
 		err = d.applyName(strings.TrimPrefix(key, noteName), value)
+	case strings.HasPrefix(key, noteErased):
+		err = d.applyErased(key, value)
 	case strings.HasPrefix(key, noteNumber):
 		err = d.numbers.apply(strings.TrimPrefix(key, noteNumber), value)
 	}
@@ -234,6 +237,9 @@ func (d *Directory) Now(h Handle, at time.Time) (now Handle, since time.Time) {
 // where the last move led.
 func (d *Directory) follow(h Handle, at time.Time) (now Handle, since time.Time) {
 	for first := true; !h.IsZero(); first = false {
+		if at, gone := d.gone(h); gone {
+			return Handle{}, at
+		}
 		i := slices.IndexFunc(d.people[h].Moves, func(m move) bool {
 			return m.At.After(at) || first && (m.Until.IsZero() || m.Until.After(at))
 		})

@@ -92,9 +92,18 @@ func (d *Directory) Restore(ctx context.Context, h Handle) (bool, error) {
 	}))
 }
 
-// Reuse gives the name h, whose person was renamed or removed, to a new person, who begins
+// Reuse gives the name h, whose person was renamed, removed or erased, to a new person, who begins
 // afresh. It tells whether the name was not in use.
 func (d *Directory) Reuse(ctx context.Context, h Handle) (bool, error) {
+	reused, err := d.reuse(ctx, h)
+	if err != nil {
+		return reused, err
+	}
+	unerased, err := d.change(ctx, erasedKey(h), func(value []byte) ([]byte, bool, error) { return nil, value != nil, nil })
+	return reused || unerased, err
+}
+
+func (d *Directory) reuse(ctx context.Context, h Handle) (bool, error) {
 	return d.change(ctx, noteHandle+h.String(), editNote(func(p *person) (bool, error) {
 		n := len(p.Moves)
 		if n == 0 || !d.Gone(h) || !p.Moves[n-1].Until.IsZero() {

@@ -64,6 +64,8 @@ const (
 	ActionRebind = "rebind" // a link
 	ActionPurge  = "purge"  // messages that wait; purged says how many there were
 	ActionPurged = "purged"
+	ActionErase  = "erase" // what is kept of a person; erased says how much that was
+	ActionErased = "erased"
 )
 
 // ErrNothingToRequeue says that the message of the letter is on its way.

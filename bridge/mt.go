@@ -41,6 +41,8 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) (err error) {
 	}
 	defer t.leave()
 	switch {
+	case t.story.Erased:
+		return nil
 	case t.story.Digest != digest(m.Phone, m.Text):
 		return t.reused(ctx)
 	case t.story.State == Sent:

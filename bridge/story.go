@@ -28,6 +28,8 @@ type Story struct {
 	Told bool `json:"told,omitempty"`
 	// NoReceipts says that none will come: Sent is the last that is known, and told.
 	NoReceipts bool `json:"no_receipts,omitempty"`
+	// Erased says that the message is dealt with, and that who it was of was taken out.
+	Erased bool `json:"erased,omitempty"`
 	// ExpiresAt is the end of the message's validity.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Attempts counts submits that were answered with a temporary error.

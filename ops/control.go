@@ -71,6 +71,9 @@ func (s *Server) controlRoutes() map[string]http.HandlerFunc {
 	if s.cfg.Control.Purge != nil {
 		routes["POST /admin/v1/queue/purge"] = s.purge
 	}
+	if s.cfg.Control.Erase != nil {
+		routes["POST /admin/v1/erase"] = s.erase
+	}
 	return routes
 }
 

@@ -19,6 +19,8 @@ type Control struct {
 	// Purge gives up the messages to phones that wait and fit, or with dry only counts them; left are
 	// those among them that an SMSC has or may have. Default: not served.
 	Purge func(ctx context.Context, what PurgeQuery, dry bool) (purged, left int, err error)
+	// Erase erases what is kept of a person, or with dry only counts it. Default: not served.
+	Erase func(ctx context.Context, who EraseQuery, dry bool) (Erased, error)
 	// Holds and Rebind change them; both or none. Default: nothing can be changed.
 	Holds Holds
 	// Rebind has a link unbind in good order and bind anew, and waits for nothing; false where there

@@ -66,6 +66,7 @@ func (l *lane[M]) acknowledge() {
 		reply := h.reply
 		l.remember(h)
 		l.mu.Unlock()
+		l.overwrite(h.seq)
 		answer := ackDone
 		if h.term != "" {
 			answer = []byte("+TERM " + h.term)

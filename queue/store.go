@@ -61,6 +61,7 @@ type Store struct {
 	waiting  waiting
 	brim     atomic.Bool // MT refused the last message for want of room
 	atWork   atWork
+	ending   ending
 	held     atomic.Pointer[[]string] // stages that an operator holds
 	probes   probes
 	givenUp  func(context.Context, bridge.Dead) error // nil: nobody is told

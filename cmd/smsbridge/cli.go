@@ -26,6 +26,7 @@ type cli struct {
 	Number    NumberCmd       `cmd:"" help:"The bridge's numbers: list, add and retire them."`
 	Handle    HandleCmd       `cmd:"" help:"Rename, remove and block handles."`
 	Optout    OptoutCmd       `cmd:"" help:"Who must not write to which phone."`
+	Erase     EraseCmd        `cmd:"" help:"Erase what is kept of a person: of a handle, under all its names, or of a phone."`
 	Provision ProvisionCmd    `cmd:"" help:"Make the numbers, conversations and opt-outs of a CSV file."`
 	Bench     BenchCmd        `cmd:"" help:"Measure how fast the bridge is on this machine, against the simulated SMSC."`
 	User      UserCmd         `cmd:"" help:"Make password hashes and API tokens for the web messenger."`

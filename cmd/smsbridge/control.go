@@ -11,7 +11,7 @@ import (
 
 // control is what the operator's listener sees of links and routes, and does with them.
 func (a *app) control() *ops.Control {
-	return &ops.Control{Links: a.linkStates, LinkCounts: a.linkCounts, Routes: a.routeStates, Holds: a.holds, Rebind: a.links.Rebind, Messages: finder{a}, Purge: a.purge}
+	return &ops.Control{Links: a.linkStates, LinkCounts: a.linkCounts, Routes: a.routeStates, Holds: a.holds, Rebind: a.links.Rebind, Messages: finder{a}, Purge: a.purge, Erase: a.erase}
 }
 
 // openHolds has links and queue go by what operators hold, from before anything runs.

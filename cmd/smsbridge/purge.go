@@ -86,8 +86,8 @@ func (a *app) purge(ctx context.Context, what ops.PurgeQuery, dry bool) (purged,
 		})
 		return purged, 0, err
 	}
-	p := purging{a: a}
-	err = p.run(ctx, what)
+	p := purging{a: a, fits: func(_ uint64, m bridge.MT) bool { return a.fits(what, m) }, remove: a.store.RemoveMT}
+	err = p.run(ctx)
 	return p.purged, p.left, err
 }
 
@@ -109,7 +109,9 @@ func (a *app) fits(what ops.PurgeQuery, m bridge.MT) bool {
 
 // purging gives up messages, many at a time.
 type purging struct {
-	a *app
+	a      *app
+	fits   func(sequence uint64, m bridge.MT) bool
+	remove func(ctx context.Context, sequences []uint64) error // from the queue
 
 	mu           sync.Mutex
 	purged, left int
@@ -122,7 +124,7 @@ type queued struct {
 	m        bridge.MT
 }
 
-func (p *purging) run(ctx context.Context, what ops.PurgeQuery) error {
+func (p *purging) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	work := make(chan queued)
@@ -137,7 +139,7 @@ func (p *purging) run(ctx context.Context, what ops.PurgeQuery) error {
 		})
 	}
 	err := p.a.store.RangeMT(ctx, func(sequence uint64, m bridge.MT) bool {
-		if !p.a.fits(what, m) {
+		if !p.fits(sequence, m) {
 			return true
 		}
 		select {
@@ -152,7 +154,7 @@ func (p *purging) run(ctx context.Context, what ops.PurgeQuery) error {
 	if p.err != nil {
 		err = p.err
 	}
-	return errors.Join(err, p.a.store.RemoveMT(context.WithoutCancel(ctx), p.gone))
+	return errors.Join(err, p.remove(context.WithoutCancel(ctx), p.gone))
 }
 
 // one gives one message up, and tells whether that went well.
@@ -171,7 +173,7 @@ func (p *purging) one(ctx context.Context, q queued) bool {
 		p.err = err
 	}
 	if len(p.gone) >= purgeBatch {
-		if err := p.a.store.RemoveMT(ctx, p.gone); err != nil && p.err == nil {
+		if err := p.remove(ctx, p.gone); err != nil && p.err == nil {
 			p.err = err
 		}
 		p.gone = nil
