@@ -160,6 +160,9 @@ func TestDocument(t *testing.T) {
 		{"POST", "/admin/v1/queue/purge?stage=mt&handle=web:ann&dry_run=true", 200, ""},
 		{"POST", "/admin/v1/queue/purge?route=all", 200, ""},
 		{"POST", "/admin/v1/queue/purge", 400, ""},
+		{"POST", "/admin/v1/erase?handle=web:ann&dry_run=true", 200, ""},
+		{"POST", "/admin/v1/erase?phone=%2B33612345678", 200, ""},
+		{"POST", "/admin/v1/erase?phone=%2B33612345678&handle=web:ann", 400, ""},
 		{"GET", "/admin/v1/messages?" + at + "&limit=5", 200, ""},
 		{"GET", "/admin/v1/messages", 400, ""},
 		{"GET", "/admin/v1/messages/one?text=true", 200, ""},
@@ -286,9 +289,14 @@ func documented() *ops.Control {
 		Routes: func() []ops.RouteState {
 			return []ops.RouteState{{Name: "all", Links: []string{"one"}, Waiting: 1, OldestAt: noon}}
 		},
-		Holds:    &holds{},
-		Rebind:   func(string) bool { return true },
-		Purge:    func(_ context.Context, _ ops.PurgeQuery, _ bool) (int, int, error) { return 3, 1, nil },
+		Holds:  &holds{},
+		Rebind: func(string) bool { return true },
+		Purge:  func(_ context.Context, _ ops.PurgeQuery, _ bool) (int, int, error) { return 3, 1, nil },
+		Erase: func(_ context.Context, q ops.EraseQuery, dry bool) (ops.Erased, error) {
+			e := ops.Erased{Subject: q.String(), DryRun: dry, Counts: []ops.ErasedKind{}, Kept: []string{"a STOP"}, Left: 1}
+			e.Add("dead letters", 2)
+			return e, nil
+		},
 		Messages: wholeStory{},
 	}
 }
