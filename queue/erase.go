@@ -151,13 +151,24 @@ func (s *Store) EraseStories(ctx context.Context, fits func(bridge.Story) bool, 
 	for _, id := range ids {
 		s.stories.forget(id)
 	}
-	_, err = eraseFrom(ctx, s, streamSent, []string{"sent.id.>"}, fitsRef, how)
+	_, err = eraseMessages(ctx, s, streamSent, []string{"sent.id.>"}, func(subject string, ref bridge.SegmentRef) bool {
+		fits := fitsRef(ref)
+		if fits {
+			s.refs.forget(subject)
+		}
+		return fits
+	}, how)
 	return n, err
 }
 
 // eraseFrom takes the records of a stream at subjects that fit out. A record that cannot be read
 // is left out: scans have said so in the log.
 func eraseFrom[T any](ctx context.Context, s *Store, stream string, subjects []string, fits func(T) bool, how *Erasure) (int, error) {
+	return eraseMessages(ctx, s, stream, subjects, func(_ string, one T) bool { return fits(one) }, how)
+}
+
+// eraseMessages is eraseFrom that tells fits the subject as well.
+func eraseMessages[T any](ctx context.Context, s *Store, stream string, subjects []string, fits func(subject string, one T) bool, how *Erasure) (int, error) {
 	if len(subjects) == 0 {
 		return 0, nil
 	}
@@ -166,7 +177,7 @@ func eraseFrom[T any](ctx context.Context, s *Store, stream string, subjects []s
 	err := s.scanStream(ctx, stream, cfg, func(m jetstream.Msg) bool {
 		var one T
 		meta, err := m.Metadata()
-		if err == nil && json.Unmarshal(m.Data(), &one) == nil && fits(one) {
+		if err == nil && json.Unmarshal(m.Data(), &one) == nil && fits(m.Subject(), one) {
 			found = append(found, meta.Sequence.Stream)
 		}
 		return true
