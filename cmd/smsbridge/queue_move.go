@@ -76,6 +76,11 @@ func storeOf(file string, std *stdio) (queue.Config, error) {
 	if err != nil {
 		return queue.Config{}, err
 	}
+	if cfg.Queue.URL == "" {
+		if err := ownersOnly(cfg.DataDir); err != nil {
+			return queue.Config{}, err
+		}
+	}
 	q := queueConfig(cfg, newLogger(std.err, cfg.Log).Level(zerolog.WarnLevel))
 	q.MTMaxPerRoute, q.Listen = 0, "" // both are for a daemon
 	return q, nil

@@ -125,3 +125,25 @@ func TestQueueExportRefusals(t *testing.T) {
 		t.Errorf("beside the export: %v, %v", left, err)
 	}
 }
+
+// Root must not make files in a queue that the daemon, another user, then cannot read.
+func TestQueueMovesForItsOwnerOnly(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to give a folder away")
+	}
+	_, hashes := people("ann")
+	dir := filepath.Join(t.TempDir(), "data")
+	config := testConfig(dir, peers.FreeAddress(t), hashes, "")
+	startDaemon(t, config).terminate(t)
+	path, file := written(t, config), filepath.Join(t.TempDir(), "queue.export")
+	done(t, "queue", "export", "-c", path, file)
+	if err := os.Chown(dir, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"export", "-c", path, file + ".2"}, {"import", "-c", path, "--replace", file}} {
+		code, _, errs := smsbridge(t, "", append([]string{"queue"}, args...)...)
+		if code != exitFailed || !strings.Contains(errs, dir+" belongs to ") || !strings.Contains(errs, "runuser") {
+			t.Errorf("%v: code %d, %q", args, code, errs)
+		}
+	}
+}
