@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"net/http"
 	"slices"
@@ -156,21 +155,15 @@ type outcome struct {
 // makeRun makes rows of one kind.
 func (s *Server) makeRun(ctx context.Context, book *addressing.Book, rows []Row) []outcome {
 	outcomes := make([]outcome, len(rows))
-	lanes := make([][]int, rowsAtOnce)
 	plans := make([]plan, len(rows))
 	for i, row := range rows {
-		if plans[i], outcomes[i].err = s.plan(row); outcomes[i].err == nil {
-			h := fnv.New32a()
-			_, _ = io.WriteString(h, plans[i].key)
-			lane := &lanes[h.Sum32()%rowsAtOnce]
-			*lane = append(*lane, i)
+		var p plan
+		if p, outcomes[i].err = s.plan(row); outcomes[i].err == nil {
+			plans[i] = p
 		}
 	}
 	var working sync.WaitGroup
-	for _, lane := range lanes {
-		if len(lane) == 0 {
-			continue
-		}
+	for _, lane := range lanesOf(plans) {
 		working.Go(func() {
 			for _, i := range lane {
 				outcomes[i].changed, outcomes[i].err = plans[i].do(ctx, book)
@@ -181,10 +174,52 @@ func (s *Server) makeRun(ctx context.Context, book *addressing.Book, rows []Row)
 	return outcomes
 }
 
-// plan is a row that can be read. Those with one key are made in order.
+// lanesOf gives the rows that can be read, in lanes of which each is made in order: rows that have a
+// key in common are in one, so that of two that clash the later is wrong. There are rowsAtOnce at most.
+func lanesOf(plans []plan) [][]int {
+	first := make(map[string]int)      // by key, the first row that has it
+	belongs := make([]int, len(plans)) // to an earlier row; to itself where it has nothing in common with one
+	root := func(i int) int {
+		for belongs[i] != i {
+			i = belongs[i]
+		}
+		return i
+	}
+	for i, p := range plans {
+		belongs[i] = i
+		for _, key := range p.keys {
+			other, ok := first[key]
+			if !ok {
+				first[key] = i
+				continue
+			}
+			a, b := root(i), root(other)
+			belongs[max(a, b)] = min(a, b)
+		}
+	}
+	lanes, laneOf := make([][]int, 0, rowsAtOnce), make(map[int]int)
+	for i, p := range plans {
+		if p.do == nil {
+			continue
+		}
+		lane, ok := laneOf[root(i)]
+		if !ok {
+			lane = len(laneOf) % rowsAtOnce
+			laneOf[root(i)] = lane
+		}
+		if lane == len(lanes) {
+			lanes = append(lanes, nil)
+		}
+		lanes[lane] = append(lanes[lane], i)
+	}
+	return lanes
+}
+
+// plan is a row that can be read; one that cannot has nothing to do. Those that have a key in common
+// are made in order.
 type plan struct {
-	key string
-	do  func(ctx context.Context, book *addressing.Book) (changed bool, err error)
+	keys []string
+	do   func(ctx context.Context, book *addressing.Book) (changed bool, err error)
 }
 
 // rowError says in which column of a row something is wrong.
@@ -243,11 +278,11 @@ func (s *Server) plan(row Row) (plan, error) {
 		if h.IsZero() {
 			return plan{}, wrongRow("handle", "say whose conversation it is, such as web:ann")
 		}
-		return plan{phone.String(), func(ctx context.Context, book *addressing.Book) (bool, error) {
+		return plan{[]string{phone.String()}, func(ctx context.Context, book *addressing.Book) (bool, error) {
 			return takeConversation(ctx, book, h, phone, n)
 		}}, unused("use")
 	case RowOptout:
-		return plan{phone.String(), func(ctx context.Context, book *addressing.Book) (bool, error) {
+		return plan{[]string{phone.String()}, func(ctx context.Context, book *addressing.Book) (bool, error) {
 			changed, err := book.SetOptout(ctx, phone, h, true)
 			return changed, inColumn("handle", err)
 		}}, unused("number", "use")
@@ -255,7 +290,7 @@ func (s *Server) plan(row Row) (plan, error) {
 		if h.IsZero() {
 			return plan{}, wrongRow("handle", "say whom phones may write to by name, such as web:ann")
 		}
-		return plan{h.Name(), func(ctx context.Context, book *addressing.Book) (bool, error) {
+		return plan{[]string{h.Name()}, func(ctx context.Context, book *addressing.Book) (bool, error) {
 			changed, err := book.Directory().Register(ctx, "", h)
 			return changed, inColumn("handle", err)
 		}}, unused("phone", "number", "use")
@@ -276,11 +311,11 @@ func planNumber(n addressing.Number, h addressing.Handle, use string, err error)
 	case !slices.Contains([]string{addressing.UsePool, addressing.UseShared, addressing.UseDedicated}, use):
 		return plan{}, wrongRow("use", "say pool or shared, or whose the number is in the column handle")
 	}
-	key := h.String() // a person has one number of their own
-	if h.IsZero() {
-		key = n.String()
+	keys := []string{n.String()}
+	if !h.IsZero() {
+		keys = append(keys, h.String()) // a person has one number of their own
 	}
-	return plan{key, func(ctx context.Context, book *addressing.Book) (bool, error) {
+	return plan{keys, func(ctx context.Context, book *addressing.Book) (bool, error) {
 		changed, err := book.AddNumber(ctx, n, use, h)
 		return changed, inColumn("number", err)
 	}}, nil

@@ -3,6 +3,7 @@ package ops_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -238,5 +239,37 @@ func TestDryRunSeesTheLinesBefore(t *testing.T) {
 				t.Errorf("%+v", made)
 			}
 		})
+	}
+}
+
+// TestLaterLineIsWrong: of two lines that give one number to two people, and of two that give one person
+// two numbers, the later is wrong, however many lines are made at once.
+func TestLaterLineIsWrong(t *testing.T) {
+	p := newProvisioning(t)
+	const pairs = 150
+	number := func(n int) string { return fmt.Sprintf("+3370001%04d", n) }
+	var rows []ops.Row
+	var want []int
+	for n := range pairs {
+		rows = append(rows, ops.Row{Kind: ops.RowNumber, Number: number(n), Handle: fmt.Sprintf("web:first%d", n)})
+	}
+	for n := range pairs {
+		rows = append(rows, ops.Row{Kind: ops.RowNumber, Number: number(n), Handle: fmt.Sprintf("web:second%d", n)})
+		want = append(want, len(rows)+1)
+	}
+	for n := range pairs { // its number is of the first lines, its person of the second, and neither has it
+		rows = append(rows, ops.Row{Kind: ops.RowNumber, Number: number(pairs + n), Handle: fmt.Sprintf("web:second%d", n)})
+	}
+	for n := range pairs {
+		rows = append(rows, ops.Row{Kind: ops.RowNumber, Number: number(2*pairs + n), Handle: fmt.Sprintf("web:first%d", n)})
+		want = append(want, len(rows)+1)
+	}
+	made := p.send("", rows...)
+	var bad []int
+	for _, b := range made.Bad {
+		bad = append(bad, b.Line)
+	}
+	if !slices.Equal(bad, want) || made.Changed != 2*pairs {
+		t.Errorf("%d made; bad lines %v, want %v", made.Changed, bad, want)
 	}
 }
