@@ -108,7 +108,8 @@ func (d *Directory) apply(key string, value []byte, rev uint64) error {
 }
 
 // OnMove calls moved, on a goroutine of its own, each time that something is decided about who
-// has the name h, until stop is called: for who waits to reach that person.
+// has the name h, or had it, until stop is called: for who waits to reach that person, or shows what
+// is theirs. It may be called without that too.
 func (d *Directory) OnMove(h Handle, moved func()) (stop func()) {
 	d.waiting.Lock()
 	defer d.waiting.Unlock()
@@ -207,10 +208,14 @@ func (d *Directory) applyPerson(name string, value []byte) error {
 		}
 	}
 	for _, m := range d.people[h].Moves {
+		d.wake(m.To)
 		d.came[m.To] = slices.DeleteFunc(d.came[m.To], func(from Handle) bool { return from == h })
 	}
 	delete(d.people, h)
 	d.wake(h)
+	for _, m := range p.Moves {
+		d.wake(m.To)
+	}
 	if len(p.Moves) == 0 {
 		return nil
 	}

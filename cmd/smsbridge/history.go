@@ -3,10 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"smsbridge/addressing"
 	"smsbridge/bridge"
+	"smsbridge/messenger/web"
 	"smsbridge/queue"
 )
 
@@ -91,14 +93,29 @@ func lastTexts(all []bridge.Entry, limit int) []bridge.Entry {
 // LogEnd is the sequence of the last entry, whosever it is.
 func (l history) LogEnd(ctx context.Context) (uint64, error) { return l.store.LogEnd(ctx) }
 
-// Follow calls fn for each entry of h's conversations; see [queue.Store.FollowAll].
+// Follow calls fn for each entry of h's conversations; see [queue.Store.FollowAll]. It ends with
+// [web.ErrRenamed] when a change of names makes other entries theirs.
 func (l history) Follow(ctx context.Context, h addressing.Handle, after uint64, fn func(seq uint64, e bridge.Entry) error) error {
-	return l.store.FollowAll(ctx, l.names.Names(h), after, func(seq uint64, e bridge.Entry) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	names := l.names.Names(h)
+	for _, name := range names {
+		stop := l.names.OnMove(name, func() { cancel(web.ErrRenamed) })
+		defer stop()
+	}
+	if !slices.Equal(names, l.names.Names(h)) { // before it was asked to tell
+		return web.ErrRenamed
+	}
+	err := l.store.FollowAll(ctx, names, after, func(seq uint64, e bridge.Entry) error {
 		if len(l.mine(h, []bridge.Entry{e})) == 0 {
 			return nil
 		}
 		return fn(seq, e)
 	})
+	if errors.Is(context.Cause(ctx), web.ErrRenamed) {
+		return web.ErrRenamed
+	}
+	return err
 }
 
 // Story is what became of a message, under the name that its sender has today.

@@ -43,9 +43,12 @@ type Log interface {
 	LogEnd(ctx context.Context) (uint64, error)
 	// Follow calls fn, one call at a time, for each entry of h's conversations whose
 	// sequence is above after (0: for new ones), until ctx ends or fn returns an
-	// error, which it returns.
+	// error, which it returns. It returns [ErrRenamed] where other entries are h's than when it began.
 	Follow(ctx context.Context, h addressing.Handle, after uint64, fn func(seq uint64, e bridge.Entry) error) error
 }
+
+// ErrRenamed is what a [Log] says when somebody was renamed: their conversations are to be read anew.
+var ErrRenamed = errors.New("web: somebody was renamed")
 
 // Config is what the web messenger needs.
 type Config struct {

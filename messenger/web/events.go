@@ -85,7 +85,7 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 	events, followed := make(chan event), make(chan struct{})
 	go func() {
 		defer close(followed)
-		err = s.cfg.Log.Follow(ctx, v.handle, after, forward(ctx, events))
+		err = s.follow(ctx, v.handle, after, events)
 	}()
 	s.pump(ctx, out, events, followed, s.stillIn(r))
 	ended := ctx.Err() != nil
@@ -95,6 +95,26 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 		s.log.Error().Err(err).Str("handle", v.handle.String()).Msg("the log cannot be followed; the page connects again")
 	}
 	return nil
+}
+
+// follow gives the entries of h's conversations to events. Where somebody was renamed it says that there is more
+// to read, as at the beginning, and goes on.
+func (s *Server) follow(ctx context.Context, h addressing.Handle, after uint64, events chan<- event) error {
+	give := forward(ctx, events)
+	for {
+		err := s.cfg.Log.Follow(ctx, h, after, func(seq uint64, e bridge.Entry) error {
+			after = seq
+			return give(seq, e)
+		})
+		if !errors.Is(err, ErrRenamed) {
+			return err
+		}
+		select {
+		case events <- event{name: "ready", data: map[string]bool{"resumed": false}}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // stillIn tells, whenever it is asked, whether who made a request would be let in now, which

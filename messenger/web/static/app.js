@@ -130,7 +130,10 @@ async function refresh() {
   outbox.wake();
   fetched.clear(); // a read that began before the stream may miss what came in between
   book.outdate();
-  for (const c of await api.conversations()) book.add(c.last);
+  const before = book.sizes();
+  const listed = await api.conversations();
+  book.forget(listed.map((c) => c.phone), before); // they are somebody else's now
+  for (const c of listed) book.add(c.last);
   if (chat.phone) await load(chat.phone);
   render();
   // The list knows only the last text; how many are unread needs the others.

@@ -1,6 +1,9 @@
 // The conversations as far as the page knows them. Entries may come twice and from
 // two sides, the event stream and a read; they are told by their ids.
 
+// How many conversations the server lists at most.
+const mostListed = 200;
+
 const final = new Set(["delivered", "failed", "expired", "unknown"]);
 const rank = (status) => (final.has(status) ? 2 : status === "sent" ? 1 : 0);
 
@@ -38,6 +41,19 @@ export class Book {
   /** Says that texts may be missing: each conversation is to be read anew when it is needed. */
   outdate() {
     for (const c of this.#conversations.values()) c.loaded = 0;
+  }
+
+  /** How many messages each conversation has. */
+  sizes() {
+    return new Map([...this.#conversations.values()].map((c) => [c.phone, c.messages.length]));
+  }
+
+  /** Forgets conversations that the server did not list, unless something came since sizes were taken. */
+  forget(listed, sizes) {
+    if (listed.length >= mostListed) return;
+    for (const [phone, size] of sizes) {
+      if (!listed.includes(phone) && this.with(phone).messages.length === size) this.#conversations.delete(phone);
+    }
   }
 
   /** Adds a message, or what is new of one that is there. Returns whether it is new. */

@@ -66,9 +66,9 @@ export class Chat {
     $("chat-name").textContent = phone;
     face($("chat-face"), phone);
     this.text.value = draft;
-    this.#fit();
     $("chat").hidden = false;
     $("nothing").hidden = true;
+    this.#fit(); // what is hidden has no height
   }
 
   close() {
