@@ -45,13 +45,11 @@ func (s *Server) changeRoutes(mux *router) {
 	maps.Copy(routes, map[string]http.HandlerFunc{
 		"POST /admin/v1/conversations/release": s.release,
 		"POST /admin/v1/provision":             s.provision,
+		"POST /admin/v1/reload":                s.reload,
 		"POST /admin/v1/optouts":               s.addOptout,
 		"DELETE /admin/v1/optouts":             s.endOptout,
 	})
 	maps.Copy(routes, s.controlRoutes())
-	if s.cfg.Reloader != nil {
-		routes["POST /admin/v1/reload"] = s.reload
-	}
 	for pattern, handler := range routes {
 		mux.Handle(pattern, s.ownSite(handler))
 	}

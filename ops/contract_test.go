@@ -327,3 +327,13 @@ func theStory() ops.Message {
 		Steps: []ops.MessageStep{{At: noon, State: "accepted"}, {At: noon, State: "waiting", Link: "one", Reason: bridge.ReasonRejected, Detail: "d"}}, Text: "text",
 	}
 }
+
+// A daemon without a configuration file says so.
+func TestNoFileToReload(t *testing.T) {
+	base := serve(t, ops.Config{Audit: &trail{}})
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		if status, body := ask(t, base, method, "/admin/v1/reload", nil); status != http.StatusNotFound || !strings.Contains(body, "without a configuration file") {
+			t.Errorf("%s: %d %s", method, status, body)
+		}
+	}
+}

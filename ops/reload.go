@@ -41,12 +41,23 @@ type Reloader interface {
 	State() ConfigState
 }
 
+// noFile is what the demo says.
+const noFile = "this daemon runs without a configuration file, as smsbridge demo does: there is nothing to read again"
+
 func (s *Server) getReload(w http.ResponseWriter, _ *http.Request) {
+	if s.cfg.Reloader == nil {
+		s.refuse(w, http.StatusNotFound, noFile)
+		return
+	}
 	s.reply(w, http.StatusOK, s.cfg.Reloader.State())
 }
 
 // reload is a change like others, but that what is wrong is in the file.
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
+	if s.cfg.Reloader == nil {
+		s.refuse(w, http.StatusNotFound, noFile)
+		return
+	}
 	ctx := context.WithoutCancel(r.Context())
 	a := bridge.Audit{V: auditVersion, At: time.Now().UTC(), By: operator(r), Action: "reload", Subject: "the configuration"}
 	if err := s.cfg.Audit.KeepAudit(ctx, a); err != nil {

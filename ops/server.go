@@ -42,7 +42,7 @@ type Config struct {
 	// History serves /admin/v1/history and /admin/v1/findings, and the page; who makes it runs it.
 	// Default: not served.
 	History *History
-	// Reloader serves /admin/v1/reload. Default: not served.
+	// Reloader serves /admin/v1/reload. Default: it says that there is no file.
 	Reloader Reloader
 	// Region is the home region, in which a look-up reads national numbers; may be empty.
 	Region string
@@ -156,9 +156,7 @@ func (s *Server) routes() *router {
 	s.watchRoutes(mux)
 	s.linkRoutes(mux)
 	s.messageRoutes(mux)
-	if s.cfg.Reloader != nil {
-		mux.HandleFunc("GET /admin/v1/reload", s.getReload)
-	}
+	mux.HandleFunc("GET /admin/v1/reload", s.getReload)
 	if s.cfg.Audit != nil {
 		mux.HandleFunc("GET /admin/v1/audit", s.audit)
 		s.changeRoutes(mux)

@@ -97,7 +97,8 @@ func notThere(err error) bool {
 	return ok && refused.status == http.StatusNotFound
 }
 
-// change asks for a change, and says what became of its subject.
+// change asks for a change, and says what became of its subject: what it says begins with that, or
+// has it where {} is.
 func (c opsClient) change(ctx context.Context, std *stdio, method, path string, query url.Values, done, before string) error {
 	var answer ops.Done
 	read, err := c.ask(ctx, std, method, path, query, operator(), &answer)
@@ -110,7 +111,10 @@ func (c opsClient) change(ctx context.Context, std *stdio, method, path string, 
 	if answer.Note != "" {
 		done += "\n" + answer.Note
 	}
-	_, err = fmt.Fprintf(std.out, "%s %s\n", answer.Subject, done)
+	if !strings.Contains(done, "{}") {
+		done = "{} " + done
+	}
+	_, err = fmt.Fprintln(std.out, strings.Replace(done, "{}", answer.Subject, 1))
 	return err
 }
 

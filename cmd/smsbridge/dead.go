@@ -66,6 +66,7 @@ func (c *QueueShowCmd) Run(ctx context.Context, std *stdio) error {
 		if other := c.trace(ctx, std, c.ID, c.Text); !notThere(other) {
 			return other
 		}
+		return fmt.Errorf("there is neither a dead letter nor a message of the id %s: smsbridge queue ls dead lists the ones, smsbridge trace --phone or --handle the others", c.ID)
 	}
 	if err != nil || !read {
 		return err

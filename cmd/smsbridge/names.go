@@ -147,7 +147,7 @@ type HandleRenameCmd struct {
 func (c *HandleRenameCmd) Run(ctx context.Context, std *stdio) error {
 	query := url.Values{"from": {c.Old}, "to": {c.New}, "merge": {fmt.Sprint(c.Merge)}}
 	return c.change(ctx, std, http.MethodPost, "/admin/v1/handles/rename", query,
-		"is done. Users, rules and routes of the configuration keep the old name until you change them", "")
+		"{}: the first is called the second from now on. Users, rules and routes of the configuration keep the old name until you change them", "")
 }
 
 // HandleRmCmd is `smsbridge handle rm`.

@@ -108,7 +108,7 @@ func TestOperator(t *testing.T) {
 	o.does("number ls", "+33700000001  pool  configuration ", "retired", "added ")
 
 	o.mayNot("handle rename web:ann web:bob", "both are one person")
-	o.does("handle rename web:ann web:carl", "web:ann web:carl is done")
+	o.does("handle rename web:ann web:carl", "web:ann web:carl: the first is called the second")
 	send(ann, http.StatusForbidden, "not in use")
 	o.does("lookup web:ann", "web:ann is called web:carl since")
 	o.does("lookup "+phone+" +33700000001", "goes to web:carl: the number is its own on this phone")
@@ -135,10 +135,10 @@ func TestOperator(t *testing.T) {
 	o.mayNot("handle block *", "everybody to every phone")
 	o.does("handle unblock web:carl --to +336", "is not blocked any more")
 	send(carl, http.StatusAccepted, "")
-	o.does("optout add "+phone+" web:carl", "is opted out")
+	o.does("optout add "+phone+" web:carl", " web:carl: opted out")
 	send(carl, http.StatusForbidden, "STOP")
 	o.does("optout ls", "web:carl", "operator")
-	o.does("optout rm "+phone+" web:carl", "is not opted out any more")
+	o.does("optout rm "+phone+" web:carl", "not opted out any more")
 	o.does("conversation release web:carl "+phone, "is over now")
 	o.does("conversation ls web:carl", "over since", "resting until")
 

@@ -110,12 +110,12 @@ func (a optoutArgs) query() url.Values {
 
 // Run opts a phone out.
 func (c *OptoutAddCmd) Run(ctx context.Context, std *stdio) error {
-	return c.change(ctx, std, http.MethodPost, "/admin/v1/optouts", c.query(), "is opted out", "was opted out before")
+	return c.change(ctx, std, http.MethodPost, "/admin/v1/optouts", c.query(), "{}: opted out", "{}: opted out before")
 }
 
 // Run undoes opt-outs.
 func (c *OptoutRmCmd) Run(ctx context.Context, std *stdio) error {
-	return c.change(ctx, std, http.MethodDelete, "/admin/v1/optouts", c.query(), "is not opted out any more", "was not opted out")
+	return c.change(ctx, std, http.MethodDelete, "/admin/v1/optouts", c.query(), "{}: not opted out any more", "{}: was not opted out")
 }
 
 func printConversations(std *stdio, found ops.Lookup) error {

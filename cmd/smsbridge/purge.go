@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,6 +37,9 @@ func (c *QueuePurgeCmd) Run(ctx context.Context, std *stdio) error {
 	if c.All {
 		query.Set("all", "true")
 	}
+	if some := c.Handle != "" || c.Phone != "" || c.Route != ""; some == c.All {
+		return errors.New("say which messages: --handle, --phone, --route or several of them, or else --all for every one")
+	}
 	const path = "/admin/v1/queue/purge"
 	var found ops.Purged
 	if !c.Yes {
@@ -44,6 +48,13 @@ func (c *QueuePurgeCmd) Run(ctx context.Context, std *stdio) error {
 			return err
 		}
 		query.Del("dry_run")
+		if found.Purged == 0 && !c.JSON {
+			_, err := fmt.Fprintf(std.out, "No message waits that fits (%s).\n", found.Subject)
+			return err
+		}
+		if found.Purged == 0 {
+			return json.NewEncoder(std.out).Encode(found)
+		}
 		if err := confirm(std, found); err != nil {
 			return err
 		}

@@ -70,6 +70,7 @@ func TestPurge(t *testing.T) {
 	o.waiting(8)
 	o.mayNot("queue purge --yes", "say which messages")
 	o.mayNot("queue purge --yes --all --handle web:ann", "say which messages")
+	o.does("queue purge --handle web:nobody", "No message waits that fits (mt of web:nobody).")
 	o.mayNot("queue purge --yes --route +99", "there is no route of that name")
 	if n := o.purge("purge\n", "--handle", "web:ann"); n != 4 {
 		t.Errorf("%d of ann's were given up", n)

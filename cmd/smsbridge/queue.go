@@ -19,7 +19,7 @@ type QueueCmd struct {
 	Purge   QueuePurgeCmd   `cmd:"" help:"Give up messages to phones that wait, of a handle, to a phone, for a route, or all; their senders are told."`
 	Requeue QueueRequeueCmd `cmd:"" help:"Try the messages of dead letters again, each as a new message; their senders are told."`
 	Drop    QueueDropCmd    `cmd:"" help:"Give the messages of dead letters up for good."`
-	Audit   QueueAuditCmd   `cmd:"" help:"What operators did, with dead letters and with addresses."`
+	Audit   QueueAuditCmd   `cmd:"" help:"What operators did: who, when, and to what."`
 	Export  QueueExportCmd  `cmd:"" help:"Write all that the queue of a stopped daemon holds to a file."`
 	Import  QueueImportCmd  `cmd:"" help:"Fill an empty queue with what export wrote."`
 }

@@ -68,7 +68,7 @@ func TestTrace(t *testing.T) {
 	}
 
 	o.does("queue show "+ids[british], "waiting", "+44", "other is ")
-	o.mayNot("queue show nobody", "no such dead letter")
+	o.mayNot("queue show nobody", "neither a dead letter nor a message")
 	o.mayNot("trace nobody", "no message of that id is known")
 	patiently(t, "the refusal for now", func() bool { return o.traced(ids[busy]).Attempts > 0 })
 	if m := o.traced(ids[busy]); m.State != ops.MessageWaiting || !strings.HasPrefix(m.WaitsFor, "its next attempt, at ") || len(m.Steps) < 2 || m.Steps[1].Link != "main" || !strings.Contains(m.Steps[1].Detail, "ESME_RSYSERR, 0x08") {
