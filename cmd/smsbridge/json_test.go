@@ -150,7 +150,7 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s printed nothing", tt.command)
 		}
 		for _, value := range got {
-			for _, key := range strings.Fields(tt.want) {
+			for key := range strings.FieldsSeq(tt.want) {
 				if _, there := value[key]; !there {
 					t.Errorf("%s: there is no %s in %s", tt.command, key, out)
 				}
