@@ -66,6 +66,12 @@ func (s *Store) Healthy(ctx context.Context) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
+	// The server that has failed to write writes no more until it is restarted, also where the disk is well again.
+	if s.server != nil {
+		if err := s.server.check(); err != nil {
+			return err
+		}
+	}
 	if err := s.space.check(s.cfg.MinFree); err != nil {
 		return err
 	}
@@ -116,6 +122,7 @@ const spaceEvery = 250 * time.Millisecond
 type space struct {
 	dir   string // empty: nothing is watched
 	floor int64
+	dry   func() // is called where there is less free than a server writes at once
 
 	mu       sync.Mutex
 	at       time.Time
@@ -137,6 +144,9 @@ func (sp *space) check(floor int64) error {
 			return fmt.Errorf("queue: the free space of %s is not known: %w", sp.dir, err)
 		}
 		sp.at, sp.free, sp.readOnly = now, free, readOnly
+		if free < probeSize {
+			sp.dry()
+		}
 	}
 	if sp.readOnly {
 		return errReadOnly(sp.dir)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -32,6 +33,10 @@ type inner struct {
 	commit *committer
 	away   func(since time.Time) // is told before a server is started on a disk that was away since then
 	broken func(fault error)     // is told why the server cannot store
+
+	// dry is that the disk was as good as full: a block of a stream may have failed to be written, which
+	// the server itself finds out only with the next message.
+	dry atomic.Bool
 
 	mu     sync.Mutex
 	server *embedded // nil while the disk is let go
@@ -138,14 +143,21 @@ func (k *inner) check() error {
 	if err := k.commit.Err(); err != nil {
 		return err
 	}
-	if _, readOnly, err := diskState(storeDir(k.cfg)); err != nil {
+	free, readOnly, err := diskState(storeDir(k.cfg))
+	switch {
+	case err != nil:
 		return fmt.Errorf("queue: the data directory cannot be read: %w", err)
-	} else if readOnly {
+	case readOnly:
 		return errReadOnly(storeDir(k.cfg))
+	case free < probeSize:
+		k.ranDry()
 	}
 	e, err := k.current()
 	if err != nil {
 		return err
+	}
+	if k.dry.Load() {
+		return errors.New("queue: the disk ran full, and what the embedded NATS server wrote then may have failed")
 	}
 	if said := health(e); said != "" {
 		return fmt.Errorf("queue: the embedded NATS server failed: %s", said)
@@ -169,6 +181,9 @@ func health(e *embedded) (said string) {
 func errReadOnly(dir string) error {
 	return fmt.Errorf("queue: the file system of %s is read-only: look for disk errors in the kernel's log, and mount it writable", dir)
 }
+
+// ranDry is told that the disk was as good as full: the server is started again once it is not.
+func (k *inner) ranDry() { k.dry.Store(true) }
 
 // full tells whether it is only space that is missing.
 func (k *inner) full() bool {
@@ -244,6 +259,7 @@ func (k *inner) again() error {
 			return fmt.Errorf("the store cannot be brought onto the disk: %w", err)
 		}
 	}
+	k.dry.Store(false)
 	e, err := startServer(k.cfg)
 	if err != nil {
 		return err

@@ -156,7 +156,7 @@ func (s *Store) openServer(ctx context.Context) error {
 		}
 		s.server, s.commit = server, server.commit
 		server.away = s.forgetful.away
-		s.space = space{dir: storeDir(s.cfg), floor: s.cfg.MinFree}
+		s.space = space{dir: storeDir(s.cfg), floor: s.cfg.MinFree, dry: server.ranDry}
 	} else {
 		s.commit = newCommitter(nil)
 	}
