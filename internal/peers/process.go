@@ -14,7 +14,7 @@ import (
 
 // Patience is how long a peer may take for anything; it is long because machines
 // that run tests are slow at times.
-const Patience = 30 * time.Second
+const Patience = 2 * time.Minute
 
 // missing ends the test: a peer is not installed.
 func missing(t testing.TB, why string) {

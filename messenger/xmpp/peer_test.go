@@ -314,11 +314,11 @@ func TestPeerKeepsQuietConnection(t *testing.T) { eachServer(t, keepsQuietConnec
 
 func keepsQuietConnection(t *testing.T, server *peers.XMPPServer, _ string) {
 	cfg := peerConfig(server, newHub())
-	cfg.PingInterval = 100 * time.Millisecond
+	cfg.PingInterval = time.Second // on a busy machine a server needs a while to answer
 	c := start(t, cfg)
-	eventually(t, "ten pings on one connection", func() bool {
+	eventually(t, "three pings on one connection", func() bool {
 		s := c.State()
-		return s.Connected && time.Since(s.Since) > 10*cfg.PingInterval
+		return s.Connected && time.Since(s.Since) > 3*cfg.PingInterval
 	})
 	if n := c.Stats().Connects; n != 1 {
 		t.Errorf("%d connections", n)

@@ -77,7 +77,7 @@ func TestSilentDomain(t *testing.T) {
 	s := newServer(t)
 	s.muted = "corp.example"
 	cfg := config(s.listener.Addr().String(), newHub())
-	cfg.PingInterval = 100 * time.Millisecond
+	cfg.PingInterval = time.Second
 	c := start(t, cfg)
 	st := s.next()
 	for range 2 {
