@@ -164,7 +164,14 @@ func TestEraseMTEnding(t *testing.T) {
 // TestEraseRecords: a record of a bucket is taken out with its key, unless it has changed; a phone leaves the
 // lists of others.
 func TestEraseRecords(t *testing.T) {
-	s := open(t, t.TempDir(), func(c *queue.Config) { c.RememberedPhones = 10 })
+	t.Run("embedded", func(t *testing.T) {
+		eraseRecords(t, open(t, t.TempDir(), func(c *queue.Config) { c.RememberedPhones = 10 }))
+	})
+	t.Run("external", func(t *testing.T) { eraseRecords(t, open(t, "", external(natsServer(t, t.TempDir(), -1)))) })
+}
+
+func eraseRecords(t *testing.T, s *queue.Store) {
+	t.Helper()
 	ctx := t.Context()
 	r := addressing.Record{V: 1, Entries: []addressing.Entry{{Number: addressing.MustParseNumber("+33700000001"), Handle: ann}}}
 	save := func() (rev uint64) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -232,13 +233,16 @@ func (o operatorAt) knowsNothing(who string) {
 				break
 			}
 		}
+		if list := strings.HasPrefix(command, "queue") || strings.HasPrefix(command, "handle"); list && strings.Contains(out, who) {
+			o.t.Errorf("%s names it: %s", command, out)
+		}
 	}
 }
 
 // TestErasePhone: what is kept of a phone goes, its own STOP but for, and its senders are told what
 // becomes of their messages.
 func TestErasePhone(t *testing.T) {
-	r := startEraseRig(t, "")
+	r := startEraseRig(t, "call_records: {phones: plain}\n")
 	r.talk()
 	o := r.o
 	done := o.erase(waitingPhone, "--yes")
@@ -258,6 +262,13 @@ func TestErasePhone(t *testing.T) {
 		t.Errorf("it erased %+v", done)
 	}
 	noFileWith(t, r.dir, "78s-words", "s-words to 78", "s-words wait")
+	// Four texts of it have ended, besides its dead letter; those of the other phone are whole.
+	if n := counted(done, "call-detail records, of who it was"); n != 5 {
+		t.Errorf("of %d call-detail records it was taken out", n)
+	}
+	if calls := filepath.Join(r.dir, "calls"); len(filesWith(calls, []string{erasedPhone, waitingPhone})) > 0 || len(filesWith(calls, []string{otherPhone})) != 1 {
+		t.Error("the call-detail records say whose they are, or those of others do not")
+	}
 	o.knowsNothing(erasedPhone)
 	for _, who := range []*person{r.ann, r.bob} {
 		if got, want := who.said(t, otherPhone), []string{"mt " + who.name + "s-words to 79", "mo 79s-words to " + who.name}; !slices.Equal(got, want) {
