@@ -139,6 +139,8 @@ func TestJSON(t *testing.T) {
 		{"conversation release web:ann " + phone, "action subject changed", ""},
 		{"provision " + rows, "changed", ""},
 		{"reload", "changes", ""},
+		{"erase " + stranger + " --dry-run", "subject counts kept left dry_run", ""},
+		{"erase web:ann", "subject counts kept left", "erase\n"},
 	} {
 		code, out, errs := smsbridge(t, tt.in, append(strings.Fields(tt.command), "--json", "--ops", p.ops)...)
 		if code != exitOK {
