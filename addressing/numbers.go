@@ -151,11 +151,19 @@ type NumberView struct {
 
 // Numbers lists all Numbers of the bridge, in order. It reads every record of a phone.
 func (b *Book) Numbers(ctx context.Context) ([]NumberView, error) {
-	open, err := b.openOver(ctx)
+	open := make(map[Number]int)
+	err := b.rangeRecords(ctx, func(_ MSISDN, r *Record) bool {
+		b.countOpen(r, open)
+		return true
+	})
 	if err != nil {
 		return nil, err
 	}
-	var all []NumberView
+	return b.views(open), nil
+}
+
+// views lists all Numbers, in order, with the conversations that are open over each.
+func (b *Book) views(open map[Number]int) (all []NumberView) {
 	add := func(n Number, use string) {
 		v := NumberView{Number: n, Use: use, Open: open[n]}
 		note := b.dir.number(n)
@@ -186,21 +194,16 @@ func (b *Book) Numbers(ctx context.Context) ([]NumberView, error) {
 		add(n, use)
 	}
 	slices.SortFunc(all, func(x, y NumberView) int { return strings.Compare(x.Number.String(), y.Number.String()) })
-	return all, nil
+	return all
 }
 
-// openOver counts the conversations over each Number that are not over.
-func (b *Book) openOver(ctx context.Context) (map[Number]int, error) {
-	open := make(map[Number]int)
-	err := b.rangeRecords(ctx, func(_ MSISDN, r *Record) bool {
-		for i := range r.Entries {
-			if e := &r.Entries[i]; b.open(e) && !e.Handle.IsZero() {
-				open[e.Number]++
-			}
+// countOpen counts the conversations of a phone over each Number that are not over.
+func (b *Book) countOpen(r *Record, open map[Number]int) {
+	for i := range r.Entries {
+		if e := &r.Entries[i]; b.open(e) && !e.Handle.IsZero() {
+			open[e.Number]++
 		}
-		return true
-	})
-	return open, err
+	}
 }
 
 // fileUse is what the configuration has n for; empty where it has it not.

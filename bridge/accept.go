@@ -25,7 +25,7 @@ import (
 func (h *Hub) Accept(ctx context.Context, r Request) (Story, error) {
 	s, err := h.accept(ctx, r)
 	if refusal, ok := errors.AsType[*RefusalError](err); ok {
-		h.stats.refused(refusal.Reason)
+		h.stats.refused(r.Handle, refusal.Reason)
 		if refusal.Err != nil {
 			h.refusals.Do(func() {
 				h.log.Error().Err(refusal.Err).Str("reason", string(refusal.Reason)).Str("network", r.Handle.Network()).

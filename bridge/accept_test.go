@@ -191,7 +191,7 @@ func TestRefusals(t *testing.T) {
 			s, err := r.Accept(t.Context(), request)
 			wantRefusal(t, err, tt.reason)
 			st := r.Stats()
-			if s.ID != "" || st.Refused[tt.reason] != 1 || st.Accepted != accepted {
+			if s.ID != "" || st.Refused[bridge.Refused{Network: ann.Network(), Reason: tt.reason}] != 1 || st.Accepted != accepted {
 				t.Errorf("story %+v, counted %+v", s, st)
 			}
 			if tt.name != "the store is closed" && r.queued("mt") != accepted {

@@ -76,7 +76,7 @@ func (h *Hub) DispatchMT(ctx context.Context, m MT) (err error) {
 // a message where it still knows the first; here the first has been sent or given up.
 func (t *turn) reused(ctx context.Context) error {
 	t.log.Warn().Msg("a message has the id of an earlier one with another text or phone; it is not sent, and its sender is told")
-	t.stats.refused(ReasonIDReused)
+	t.stats.refused(t.m.Handle, ReasonIDReused)
 	text := fmt.Sprintf("[Your message %q was not sent: its id was used before for another message. Send it again.]", t.m.Text)
 	to, _ := t.Book.Directory().Now(t.m.Handle, t.m.AcceptedAt)
 	if to.IsZero() {

@@ -75,7 +75,7 @@ func TestWhoMayTextWhom(t *testing.T) {
 				return
 			}
 			wantRefusal(t, err, bridge.ReasonNotPermitted)
-			if r.queued("mt") != 0 || r.Stats().Refused[bridge.ReasonNotPermitted] != 1 {
+			if r.queued("mt") != 0 || r.Stats().Refused[bridge.Refused{Network: tt.handle.Network(), Reason: bridge.ReasonNotPermitted}] != 1 {
 				t.Error("a refused message is queued, or not counted")
 			}
 			// Nothing is left behind of the attempt.

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"smsbridge/addressing"
 )
 
 // Ended is how a message ended: a final state and why.
@@ -12,10 +14,16 @@ type Ended struct {
 	Reason Reason
 }
 
+// Refused is why a message was refused at intake, and of which messenger network it was.
+type Refused struct {
+	Network string
+	Reason  Reason
+}
+
 // Stats counts since the start of the daemon. The keys are closed sets.
 type Stats struct {
 	Accepted        uint64
-	Refused         map[Reason]uint64
+	Refused         map[Refused]uint64
 	Submits         map[Outcome]uint64
 	Ended           map[Ended]uint64
 	StoredMO        uint64
@@ -44,7 +52,7 @@ type stats struct {
 
 func newStats() *stats {
 	return &stats{s: Stats{
-		Refused: map[Reason]uint64{}, Submits: map[Outcome]uint64{}, Ended: map[Ended]uint64{}, DeadLetters: map[Reason]uint64{},
+		Refused: map[Refused]uint64{}, Submits: map[Outcome]uint64{}, Ended: map[Ended]uint64{}, DeadLetters: map[Reason]uint64{},
 		ReceiptsDue: map[string]uint64{}, ReceiptsCame: map[string]uint64{},
 	}}
 }
@@ -56,14 +64,17 @@ func (c *stats) add(f func(*Stats)) {
 }
 
 func (c *stats) accepted()           { c.add(func(s *Stats) { s.Accepted++ }) }
-func (c *stats) refused(r Reason)    { c.add(func(s *Stats) { s.Refused[r]++ }) }
 func (c *stats) submitted(o Outcome) { c.add(func(s *Stats) { s.Submits[o]++ }) }
-func (c *stats) storedMO()           { c.add(func(s *Stats) { s.StoredMO++ }) }
-func (c *stats) deliveredMO()        { c.add(func(s *Stats) { s.DeliveredMO++ }) }
-func (c *stats) repeated()           { c.add(func(s *Stats) { s.RepeatedMO++ }) }
-func (c *stats) callLost()           { c.add(func(s *Stats) { s.CallsLost++ }) }
-func (c *stats) panicked()           { c.add(func(s *Stats) { s.Panics++ }) }
-func (c *stats) dead(r Reason)       { c.add(func(s *Stats) { s.DeadLetters[r]++ }) }
+
+func (c *stats) refused(by addressing.Handle, r Reason) {
+	c.add(func(s *Stats) { s.Refused[Refused{by.Network(), r}]++ })
+}
+func (c *stats) storedMO()     { c.add(func(s *Stats) { s.StoredMO++ }) }
+func (c *stats) deliveredMO()  { c.add(func(s *Stats) { s.DeliveredMO++ }) }
+func (c *stats) repeated()     { c.add(func(s *Stats) { s.RepeatedMO++ }) }
+func (c *stats) callLost()     { c.add(func(s *Stats) { s.CallsLost++ }) }
+func (c *stats) panicked()     { c.add(func(s *Stats) { s.Panics++ }) }
+func (c *stats) dead(r Reason) { c.add(func(s *Stats) { s.DeadLetters[r]++ }) }
 func (c *stats) ended(s State, r Reason) {
 	c.add(func(all *Stats) { all.Ended[Ended{s, r}]++ })
 }

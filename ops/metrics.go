@@ -26,6 +26,7 @@ type Sources struct {
 	Config     func() ConfigState
 	Calls      func() CallStats  // nil where no call-detail records are kept
 	Traces     func() TraceStats // nil where nothing is traced
+	Census     *Census
 }
 
 // scrapeTimeout bounds the reading of the depths: Prometheus gives up after 10 s by default.
@@ -46,6 +47,9 @@ func NewRegistry(version string, s Sources) *prometheus.Registry {
 	r.MustRegister(build, &collector{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if s.Calls != nil {
 		r.MustRegister(callCollector{s.Calls})
+	}
+	if s.Census != nil {
+		r.MustRegister(s.Census)
 	}
 	if s.Traces != nil {
 		r.MustRegister(traceCollector{s.Traces})
@@ -121,7 +125,7 @@ var (
 	configReloads = counter("config_reloads_total", "Times that the configuration file was read again, by what became of it.", "result")
 
 	hubAccepted       = counter("bridge_mt_accepted_total", "Messages to phones that were accepted.")
-	hubRefused        = counter("bridge_mt_refusals_total", "Messages to phones that were refused at intake.", "reason")
+	hubRefused        = counter("bridge_mt_refusals_total", "Messages to phones that were refused at intake.", "network", "reason")
 	hubSubmits        = counter("bridge_submits_total", "Submits of messages, by how they ended.", "outcome")
 	hubEnded          = counter("bridge_mt_ended_total", "Messages to phones that are in a final state.", "state", "reason")
 	hubStored         = counter("bridge_mo_stored_total", "Short messages from SMSCs that were stored, receipts among them.")
@@ -198,6 +202,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if c.Hub != nil {
 		stats := c.Hub()
 		collectHub(stats, emit)
+		collectRefused(stats.Refused, c.networks(), emit)
 		for _, h := range []histogram{
 			{hubSentAfter, stats.SentAfter, stats.SentTime},
 			{hubDeliveredAfter, stats.DeliveredAfter, stats.DeliveredTime},
@@ -308,60 +313,6 @@ func collectLinkCounts(links []LinkCounts, emit emitter) {
 			emit(linkFaults, float64(n), l.Name, l.Account, fault)
 		}
 	}
-}
-
-func collectHub(s bridge.Stats, emit emitter) {
-	emit(hubAccepted, float64(s.Accepted))
-	emit(hubStored, float64(s.StoredMO))
-	emit(hubDelivered, float64(s.DeliveredMO))
-	emit(hubRepeated, float64(s.RepeatedMO))
-	emit(hubPanics, float64(s.Panics))
-	emit(hubReceipts, float64(s.ReceiptsMatched), "known")
-	emit(hubReceipts, float64(s.ReceiptsUnknown), "unknown")
-	for account, n := range s.ReceiptsDue {
-		emit(hubDue, float64(n), account)
-	}
-	for account, n := range s.ReceiptsCame {
-		emit(hubCame, float64(n), account)
-	}
-	for _, r := range bridge.Reasons() {
-		emit(hubRefused, float64(s.Refused[r]), string(r))
-		emit(hubDead, float64(s.DeadLetters[r]), string(r))
-	}
-	for _, o := range bridge.Outcomes() {
-		emit(hubSubmits, float64(s.Submits[o]), string(o))
-	}
-	for _, e := range endings(s.Ended) {
-		reason := string(e.Reason)
-		if e.Reason == bridge.ReasonNone {
-			reason = "none"
-		}
-		emit(hubEnded, float64(s.Ended[e]), string(e.State), reason)
-	}
-}
-
-// endings are the ways in which a message can end, and those that counted has besides.
-func endings(counted map[bridge.Ended]uint64) []bridge.Ended {
-	all := []bridge.Ended{
-		{State: bridge.Delivered, Reason: bridge.ReasonNone},
-		{State: bridge.Expired, Reason: bridge.ReasonExpired},
-		{State: bridge.Unknown, Reason: bridge.ReasonUncertain},
-		{State: bridge.Failed, Reason: bridge.ReasonRejected},
-		{State: bridge.Failed, Reason: bridge.ReasonUndeliverable},
-		{State: bridge.Failed, Reason: bridge.ReasonUnroutable},
-		{State: bridge.Failed, Reason: bridge.ReasonInternal},
-		{State: bridge.Failed, Reason: bridge.ReasonPurged},
-	}
-	seen := make(map[bridge.Ended]bool, len(all))
-	for _, e := range all {
-		seen[e] = true
-	}
-	for e := range counted {
-		if !seen[e] {
-			all = append(all, e)
-		}
-	}
-	return all
 }
 
 func flag(on bool) float64 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 
 	"smsbridge/ops"
 )
@@ -22,6 +23,7 @@ func described(t *testing.T) map[string]string {
 		defer close(descs)
 		ops.NewRegistry("test", ops.Sources{
 			Calls: func() ops.CallStats { return ops.CallStats{} }, Traces: func() ops.TraceStats { return ops.TraceStats{} },
+			Census: ops.NewCensus(nil, zerolog.Nop()),
 		}).Describe(descs)
 	}()
 	found := make(map[string]string)

@@ -34,7 +34,7 @@ func sources() ops.Sources {
 		Messengers: func() []ops.MessengerState { return []ops.MessengerState{{Network: "xmpp", Bounced: 2}} },
 		Hub: func() bridge.Stats {
 			return bridge.Stats{
-				Accepted: 7, Refused: map[bridge.Reason]uint64{bridge.ReasonQueueFull: 2},
+				Accepted: 7, Refused: map[bridge.Refused]uint64{{Network: "xmpp", Reason: bridge.ReasonQueueFull}: 2},
 				Submits: map[bridge.Outcome]uint64{bridge.OutcomeUnknown: 1},
 				Ended: map[bridge.Ended]uint64{
 					{State: bridge.Delivered}: 4, {State: bridge.Failed, Reason: bridge.ReasonUnreadable}: 1,
@@ -76,8 +76,8 @@ func TestMetrics(t *testing.T) {
 		`smsbridge_smpp_faults_total{account="operator",fault="panic",link="main"} 0`,
 		`smsbridge_messenger_connected{network="xmpp"} 0`,
 		`smsbridge_messenger_bounces_total{network="xmpp"} 2`,
-		`smsbridge_bridge_mt_refusals_total{reason="queue_full"} 2`,
-		`smsbridge_bridge_mt_refusals_total{reason="bad_number"} 0`,
+		`smsbridge_bridge_mt_refusals_total{network="xmpp",reason="queue_full"} 2`,
+		`smsbridge_bridge_mt_refusals_total{network="xmpp",reason="bad_number"} 0`,
 		`smsbridge_bridge_submits_total{outcome="unknown"} 1`,
 		`smsbridge_bridge_submits_total{outcome="sent"} 0`,
 		`smsbridge_bridge_mt_ended_total{reason="none",state="delivered"} 4`,

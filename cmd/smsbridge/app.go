@@ -35,6 +35,7 @@ type app struct {
 	ops      *ops.Server
 	// history is what the operators' page plots.
 	history *ops.History
+	census  *ops.Census
 	holds   *bridge.Holds
 	reader  reader
 	// byName are the links, and lookup that of ported numbers; a reload replaces them.
@@ -168,9 +169,10 @@ func (a *app) openWeb(ctx context.Context) error {
 }
 
 func (a *app) openOps(book *addressing.Book) (err error) {
+	a.census = ops.NewCensus(book.Census, room(a.log, "ops"))
 	sources := ops.Sources{
 		Depths: a.depths, Stages: a.stageStats, Leases: a.leases, Links: a.linkStates, LinkCounts: a.linkCounts, Messengers: a.messengerStates, Hub: a.hub.Stats,
-		Routes: a.routeStates, Records: a.records,
+		Routes: a.routeStates, Records: a.records, Census: a.census,
 	}
 	if a.cfg.CallRecords != nil {
 		sources.Calls = a.callStats
@@ -212,6 +214,7 @@ func (a *app) run(ctx context.Context) error {
 
 	watch.run("ops", a.ops.Run)
 	watch.run("history", a.history.Run)
+	watch.run("census", a.census.Run)
 	watch.run("watchdog", func(ended context.Context) error { return a.watchdog(ctx, ended) })
 	if a.traces != nil {
 		watch.run("traces", a.traces.Run)
