@@ -226,7 +226,7 @@ func TestThrottledForLong(t *testing.T) {
 
 // A submit that gets no answer while the SMSC is tried lets the next one try.
 func TestProbeUnanswered(t *testing.T) {
-	ls, peers := pool(t, 1, func(c *smpp.LinkConfig) { c.ResponseTimeout = 200 * time.Millisecond; c.EnquireInterval = time.Hour })
+	ls, peers := pool(t, 1, func(c *smpp.LinkConfig) { c.ResponseTimeout = time.Second; c.EnquireInterval = time.Hour })
 	got := arrivals(peers)
 	done := submit(testContext(t), ls, submission("1", "hi"))
 	a := receive(t, got, "the first")
@@ -235,7 +235,7 @@ func TestProbeUnanswered(t *testing.T) {
 	one, two := submit(testContext(t), ls, submission("2", "hi")), submit(testContext(t), ls, submission("3", "hi"))
 	silent := receive(t, got, "the one that tries")
 	next := receive(t, got, "the other")
-	if gap := next.at.Sub(silent.at); gap < 150*time.Millisecond {
+	if gap := next.at.Sub(silent.at); gap < 500*time.Millisecond {
 		t.Errorf("it came %s after the one that has no answer", gap)
 	}
 	next.peer.send(answerWithID(next.pdu, "id"))

@@ -142,7 +142,7 @@ func TestOutbindOfAStranger(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var log safeBuffer
 			link, call, stop := outbound(t, func(c *smpp.LinkConfig) {
-				c.ResponseTimeout = 100 * time.Millisecond
+				c.ResponseTimeout = time.Second
 				c.Logger = zerolog.New(&log)
 				c.Store = func(context.Context, bridge.MO) error { t.Error("a stranger's message was stored"); return nil }
 			})

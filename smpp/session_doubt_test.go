@@ -10,7 +10,7 @@ import (
 // A peer that keeps sending and answers nothing is found out: by enquire_link, once a
 // request of ours is overdue.
 func TestDeafPeer(t *testing.T) {
-	s, p := withPeer(t, smpp.SessionConfig{ResponseTimeout: 300 * time.Millisecond, EnquireInterval: time.Hour})
+	s, p := withPeer(t, smpp.SessionConfig{ResponseTimeout: time.Second, EnquireInterval: time.Hour})
 	overdue := request(testContext(t), s.Session, submitTo("33612345678"))
 	p.expect(smpp.SubmitSM)
 	wantErr(t, receive(t, overdue, "the overdue").err, smpp.ErrUnknown)
@@ -21,7 +21,7 @@ func TestDeafPeer(t *testing.T) {
 
 // One that answers enquire_link has lost one request, and no more.
 func TestForgetfulPeer(t *testing.T) {
-	s, p := withPeer(t, smpp.SessionConfig{ResponseTimeout: 300 * time.Millisecond, EnquireInterval: time.Hour})
+	s, p := withPeer(t, smpp.SessionConfig{ResponseTimeout: time.Second, EnquireInterval: time.Hour})
 	for range 3 {
 		one, two := request(testContext(t), s.Session, submitTo("33612345678")), request(testContext(t), s.Session, submitTo("33612345679"))
 		p.expect(smpp.SubmitSM)
@@ -40,7 +40,7 @@ func TestForgetfulPeer(t *testing.T) {
 
 // While anything is answered nobody doubts: the other request is just slow.
 func TestSlowAnswerIsNoDoubt(t *testing.T) {
-	s, p := withPeer(t, smpp.SessionConfig{ResponseTimeout: 300 * time.Millisecond, EnquireInterval: time.Hour})
+	s, p := withPeer(t, smpp.SessionConfig{ResponseTimeout: time.Second, EnquireInterval: time.Hour})
 	slow, quick := request(testContext(t), s.Session, submitTo("33612345678")), request(testContext(t), s.Session, submitTo("33612345679"))
 	p.expect(smpp.SubmitSM)
 	p.send(answerWithID(p.expect(smpp.SubmitSM), "id"))

@@ -23,7 +23,7 @@ func (p *peer) ignored() *smpp.PDU {
 // An answer that comes after the response timeout is told, as the result that it would
 // have made, and lets the account breathe or bind again as any other.
 func TestSubmitAnsweredLate(t *testing.T) {
-	const timeout = 200 * time.Millisecond
+	const timeout = time.Second
 	text := strings.Repeat("0123456789", 40) // three segments
 	tests := []struct {
 		name    string
@@ -70,7 +70,7 @@ func TestSubmitAnsweredLate(t *testing.T) {
 
 // A defect in what is told of a late answer ends no link.
 func TestLateAnswerPanics(t *testing.T) {
-	const timeout = 200 * time.Millisecond
+	const timeout = time.Second
 	ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.ResponseTimeout, c.EnquireInterval = timeout, time.Minute })
 	s := submission("m", "hi")
 	told := make(chan struct{})

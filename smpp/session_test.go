@@ -61,7 +61,7 @@ func TestAnswersOutOfOrder(t *testing.T) {
 // that it does not answer waits on.
 func TestStrayAnswers(t *testing.T) {
 	counters := new(smpp.Counters)
-	s, p := withPeer(t, smpp.SessionConfig{ResponseTimeout: 50 * time.Millisecond, Counters: counters})
+	s, p := withPeer(t, smpp.SessionConfig{ResponseTimeout: 500 * time.Millisecond, Counters: counters})
 	first := request(testContext(t), s.Session, submitTo("33612345678"))
 	asked := p.expect(smpp.SubmitSM)
 	got := receive(t, first, "the timeout")

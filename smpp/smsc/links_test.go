@@ -21,7 +21,7 @@ func carry(t *testing.T, addr string, store func(bridge.MO) error) (*smpp.Links,
 	t.Helper()
 	stored := make(chan bridge.MO, 1000)
 	link, err := smpp.NewLink(smpp.LinkConfig{
-		Name: "demo", Addr: addr, SystemID: "ann", ResponseTimeout: 100 * time.Millisecond, BackoffMin: time.Millisecond, BackoffMax: time.Millisecond,
+		Name: "demo", Addr: addr, SystemID: "ann", ResponseTimeout: time.Second, BackoffMin: time.Millisecond, BackoffMax: time.Millisecond,
 		Store: func(_ context.Context, m bridge.MO) error {
 			if store != nil {
 				if err := store(m); err != nil {
@@ -139,7 +139,7 @@ func TestLinksStoreFails(t *testing.T) {
 
 // Each magic number, as the bridge sees it.
 func TestLinksMagic(t *testing.T) {
-	s, _ := start(t, smsc.Config{BusyFor: time.Hour, LateAfter: 200 * time.Millisecond})
+	s, _ := start(t, smsc.Config{BusyFor: time.Hour, LateAfter: 1500 * time.Millisecond})
 	tests := []struct {
 		suffix  string
 		outcome bridge.Outcome

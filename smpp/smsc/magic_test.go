@@ -61,7 +61,7 @@ func TestMagicSilent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session := smpp.NewSession(conn, smpp.SessionConfig{ResponseTimeout: 50 * time.Millisecond, EnquireInterval: time.Minute})
+	session := smpp.NewSession(conn, smpp.SessionConfig{ResponseTimeout: time.Second, EnquireInterval: time.Minute})
 	ended := make(chan error, 1)
 	go func() { ended <- session.Run(t.Context()) }()
 	if _, err := session.Bind(t.Context(), smpp.BindTransceiver, smpp.Bind{SystemID: "ann"}); err != nil {
