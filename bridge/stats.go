@@ -36,13 +36,13 @@ type Stats struct {
 	ReceiptsDue, ReceiptsCame map[string]uint64
 	// SentAfter is how long after their acceptance messages were with an SMSC, DeliveredAfter
 	// how long after it their phones had them, and ReceiptAfter how long after the SMSC took them
-	// their last receipt came.
-	SentAfter, DeliveredAfter, ReceiptAfter Latency
-	// SentTime, DeliveredTime and ReceiptTime are the sums of these.
-	SentTime, DeliveredTime, ReceiptTime time.Duration
-	DeadLetters                          map[Reason]uint64
-	CallsLost                            uint64 // call-detail records that there was no room for
-	Panics                               uint64 // each is a defect of the bridge
+	// their last receipt came. DeliveredMOAfter is how long after they came messengers had texts of phones.
+	SentAfter, DeliveredAfter, ReceiptAfter, DeliveredMOAfter Latency
+	// SentTime, DeliveredTime, ReceiptTime and DeliveredMOTime are the sums of these.
+	SentTime, DeliveredTime, ReceiptTime, DeliveredMOTime time.Duration
+	DeadLetters                                           map[Reason]uint64
+	CallsLost                                             uint64 // call-detail records that there was no room for
+	Panics                                                uint64 // each is a defect of the bridge
 }
 
 type stats struct {
@@ -70,7 +70,6 @@ func (c *stats) refused(by addressing.Handle, r Reason) {
 	c.add(func(s *Stats) { s.Refused[Refused{by.Network(), r}]++ })
 }
 func (c *stats) storedMO()     { c.add(func(s *Stats) { s.StoredMO++ }) }
-func (c *stats) deliveredMO()  { c.add(func(s *Stats) { s.DeliveredMO++ }) }
 func (c *stats) repeated()     { c.add(func(s *Stats) { s.RepeatedMO++ }) }
 func (c *stats) callLost()     { c.add(func(s *Stats) { s.CallsLost++ }) }
 func (c *stats) panicked()     { c.add(func(s *Stats) { s.Panics++ }) }
@@ -81,6 +80,11 @@ func (c *stats) ended(s State, r Reason) {
 
 func (c *stats) receiptDue(account string)  { c.add(func(s *Stats) { s.ReceiptsDue[account]++ }) }
 func (c *stats) receiptCame(account string) { c.add(func(s *Stats) { s.ReceiptsCame[account]++ }) }
+
+// deliveredMO counts a text that a messenger has, d after it came from the SMSC.
+func (c *stats) deliveredMO(d time.Duration) {
+	c.add(func(s *Stats) { s.DeliveredMO++; s.DeliveredMOAfter.add(d); s.DeliveredMOTime += d })
+}
 
 func (c *stats) deliveredAfter(d time.Duration) {
 	c.add(func(s *Stats) { s.DeliveredAfter.add(d); s.DeliveredTime += d })

@@ -137,6 +137,7 @@ var (
 	hubCame           = counter("bridge_receipts_came_total", "Receipts that belong to a message.", "account")
 	hubSentAfter      = counter("bridge_mt_sent_seconds", "How long after their acceptance messages were with an SMSC.")
 	hubDeliveredAfter = counter("bridge_mt_delivered_seconds", "How long after their acceptance phones had messages, by their receipts.")
+	hubMOAfter        = counter("bridge_mo_delivered_seconds", "How long after they came from an SMSC messengers had texts of phones.")
 	hubReceiptAfter   = counter("bridge_receipt_seconds", "How long after the SMSC took a message its last receipt came.")
 	hubDead           = counter("bridge_dead_letters_total", "Messages that the bridge gave up.", "reason")
 )
@@ -152,7 +153,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 		linkSubmits, linkSegments, linkRefused, linkFaults,
 		messengerConnected, messengerBounced, messengerPanics,
 		hubAccepted, hubRefused, hubSubmits, hubEnded, hubStored, hubDelivered, hubRepeated, hubReceipts, hubPanics, hubDead,
-		hubDue, hubCame, hubSentAfter, hubDeliveredAfter, hubReceiptAfter,
+		hubDue, hubCame, hubSentAfter, hubDeliveredAfter, hubReceiptAfter, hubMOAfter,
 		configOK, configLoaded, configReloads,
 	} {
 		ch <- f.desc
@@ -207,6 +208,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			{hubSentAfter, stats.SentAfter, stats.SentTime},
 			{hubDeliveredAfter, stats.DeliveredAfter, stats.DeliveredTime},
 			{hubReceiptAfter, stats.ReceiptAfter, stats.ReceiptTime},
+			{hubMOAfter, stats.DeliveredMOAfter, stats.DeliveredMOTime},
 		} {
 			atMost, count := h.Buckets()
 			ch <- prometheus.MustNewConstHistogram(h.desc, count, h.sum.Seconds(), atMost)

@@ -88,3 +88,25 @@ func TestAlertsUseWhatThereIs(t *testing.T) {
 		}
 	}
 }
+
+// TestMetricsHaveTheDocumentedType: what /metrics says a metric is stands in docs/metrics.md.
+func TestMetricsHaveTheDocumentedType(t *testing.T) {
+	page, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := make(map[string]string)
+	for _, row := range regexp.MustCompile("(?m)^\\| `(smsbridge_\\w+)` \\| (\\w+) \\|").FindAllStringSubmatch(string(page), -1) {
+		documented[row[1]] = row[2]
+	}
+	_, _, body := get(t, serve(t, ops.Config{Registry: ops.NewRegistry("test", sources())})+"/metrics")
+	told := regexp.MustCompile(`(?m)^# TYPE (smsbridge_\w+) (\w+)$`).FindAllStringSubmatch(body, -1)
+	if len(told) < 30 {
+		t.Errorf("%d metrics only", len(told))
+	}
+	for _, m := range told {
+		if documented[m[1]] != m[2] {
+			t.Errorf("%s is a %s; the page has %q", m[1], m[2], documented[m[1]])
+		}
+	}
+}
