@@ -44,7 +44,7 @@ func TestRenameInChromium(t *testing.T) {
 		return true;
 	})()`)
 	b.sees(`!document.querySelector("#app").hidden && !document.querySelector("#list-empty").hidden`)
-	operator.does("handle rename web:ann web:anna", "is done")
+	operator.does("handle rename web:ann web:anna", "the first is called the second")
 	b.sees(`document.querySelector("#list button")?.textContent.includes("Hello ann")`)
 	b.sees(`(document.querySelector("#list button").click(), true)`)
 	b.sees(said(`[...document.querySelectorAll(".message.mt .text")]`, textOf("ann", 0)))
@@ -52,7 +52,7 @@ func TestRenameInChromium(t *testing.T) {
 	say("Hello anna")
 	b.sees(said(`[...document.querySelectorAll(".message.mo .text")]`, "Hello anna"))
 	b.looks("renamed")
-	operator.does("handle rename web:anna web:ann", "is done")
+	operator.does("handle rename web:anna web:ann", "the first is called the second")
 	b.sees(`!document.querySelector("#list").children.length && !document.querySelectorAll(".message").length`)
 	b.looks("renamed-back")
 	b.sees(`window.loadedOnce`)
