@@ -64,6 +64,7 @@ dialog.querySelector("form").addEventListener("submit", async (event) => {
 
 $("confirm-no").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => {
+  if (dialog.open) return; // the event comes after the fact, and something else is asked by now
   asked = null;
   if (from?.isConnected) from.focus();
 });
