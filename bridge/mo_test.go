@@ -22,7 +22,7 @@ func (r *rig) told(h addressing.Handle, n int) []string {
 	r.settle()
 	var all []string
 	for _, out := range r.messenger.get() {
-		if out.Handle == h && out.Kind == bridge.OUTText && out.Text != "marker" {
+		if out.Handle == h && out.Kind == bridge.OUTText && out.Text != marker {
 			all = append(all, out.Text)
 		}
 	}

@@ -84,13 +84,13 @@ func TestReceipts(t *testing.T) {
 // settle returns once all that is queued for messengers before it was delivered.
 func (r *rig) settle() {
 	r.t.Helper()
-	marker := bridge.OUT{V: 1, ID: fmt.Sprint("marker ", len(r.messenger.get())), Kind: bridge.OUTText, Handle: ann, Phone: phone, At: r.clock.now(), Text: "marker"}
-	if err := r.store.PublishOUT(r.t.Context(), marker); err != nil {
+	last := bridge.OUT{V: 1, ID: fmt.Sprint("marker ", len(r.messenger.get())), Kind: bridge.OUTText, Handle: ann, Phone: phone, At: r.clock.now(), Text: marker}
+	if err := r.store.PublishOUT(r.t.Context(), last); err != nil {
 		r.t.Fatal(err)
 	}
 	r.messenger.until(r.t, "the marker", func(all []bridge.OUT) bool {
 		for _, out := range all {
-			if out.ID == marker.ID {
+			if out.ID == last.ID {
 				return true
 			}
 		}
