@@ -63,12 +63,7 @@ peers: ## install the servers that nobody here wrote (Debian), and test against 
 	SMSBRIDGE_PEERS=require $(GO) test ./...
 
 fuzz: ## each fuzz test for FUZZTIME
-	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
-		for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' $$file); do \
-			echo "$$name in $$(dirname $$file)"; \
-			$(GO) test $$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) || exit 1; \
-		done; \
-	done
+	.ci/fuzz $(FUZZTIME)
 
 bench: ## the smpp room beside other SMPP clients; bench/README.md says how
 	cd bench && $(GO) run . submit && $(GO) run . both -windows 100 && $(GO) run . memory
