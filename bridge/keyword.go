@@ -27,18 +27,29 @@ func (h *Hub) keyword(ctx context.Context, m MO, short Short, text string) (bool
 		if err != nil || !s.Changed {
 			return true, err // it was answered when it said something new
 		}
-		return true, h.stopped(ctx, m, short, text, s)
+		if s.All { // a STOP after another, too
+			word = addressing.KeywordStopAll
+		}
+		return true, h.heeded(word, h.stopped(ctx, m, short, text, s))
 	case addressing.KeywordStart:
 		s, err := h.Book.Start(ctx, short.Phone, short.Number)
 		if err != nil || !s.Changed {
 			return false, err // nothing to undo: a text like any other
 		}
-		return true, h.started(ctx, m, short, text, s)
+		return true, h.heeded(word, h.started(ctx, m, short, text, s))
 	case addressing.KeywordHelp:
-		return true, h.reply(ctx, m, short, h.config().HelpReply)
+		return true, h.heeded(word, h.reply(ctx, m, short, h.config().HelpReply))
 	default:
 		return false, nil
 	}
+}
+
+// heeded counts a keyword on which the bridge did what it asks for, unless err says that it could not.
+func (h *Hub) heeded(word addressing.Keyword, err error) error {
+	if err == nil {
+		h.stats.keyword(word)
+	}
+	return err
 }
 
 func (h *Hub) stopped(ctx context.Context, m MO, short Short, text string, s addressing.Stopping) error {

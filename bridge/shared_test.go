@@ -144,6 +144,9 @@ func TestStopAndStart(t *testing.T) {
 	if diff := cmp.Diff([]string{"no more", "no more", "messages again."}, answers); diff != "" {
 		t.Error(diff)
 	}
+	if k := r.Stats().Keywords; k[addressing.KeywordStop] != 1 || k[addressing.KeywordStopAll] != 1 {
+		t.Errorf("%v were counted", k)
+	}
 }
 
 // The same STOP twice is one STOP, and not the second that means everybody.
@@ -162,6 +165,15 @@ func TestStopComesBack(t *testing.T) {
 	wantRefusal(t, r.try(ann, phone.String(), "2"), bridge.ReasonStopped)
 	if err := r.try(bob, phone.String(), "2"); err != nil {
 		t.Errorf("bob: %v", err)
+	}
+	for _, text := range []string{"START", "start", "HELP"} { // the second has nothing to undo
+		if err := r.DispatchMO(t.Context(), r.text(r.bind("s"), phone, s.Number, text)); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	counted := map[addressing.Keyword]uint64{addressing.KeywordStop: 1, addressing.KeywordStart: 1, addressing.KeywordHelp: 1}
+	if diff := cmp.Diff(counted, r.Stats().Keywords); diff != "" {
+		t.Error(diff)
 	}
 }
 

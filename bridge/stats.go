@@ -41,8 +41,11 @@ type Stats struct {
 	// SentTime, DeliveredTime, ReceiptTime and DeliveredMOTime are the sums of these.
 	SentTime, DeliveredTime, ReceiptTime, DeliveredMOTime time.Duration
 	DeadLetters                                           map[Reason]uint64
-	CallsLost                                             uint64 // call-detail records that there was no room for
-	Panics                                                uint64 // each is a defect of the bridge
+	// Keywords counts texts of phones that asked the bridge itself for something: a STOP or START that said
+	// something new, by whether it held for a person or for everybody, and each HELP.
+	Keywords  map[addressing.Keyword]uint64
+	CallsLost uint64 // call-detail records that there was no room for
+	Panics    uint64 // each is a defect of the bridge
 }
 
 type stats struct {
@@ -53,6 +56,7 @@ type stats struct {
 func newStats() *stats {
 	return &stats{s: Stats{
 		Refused: map[Refused]uint64{}, Submits: map[Outcome]uint64{}, Ended: map[Ended]uint64{}, DeadLetters: map[Reason]uint64{},
+		Keywords:    map[addressing.Keyword]uint64{},
 		ReceiptsDue: map[string]uint64{}, ReceiptsCame: map[string]uint64{},
 	}}
 }
@@ -74,6 +78,10 @@ func (c *stats) repeated()     { c.add(func(s *Stats) { s.RepeatedMO++ }) }
 func (c *stats) callLost()     { c.add(func(s *Stats) { s.CallsLost++ }) }
 func (c *stats) panicked()     { c.add(func(s *Stats) { s.Panics++ }) }
 func (c *stats) dead(r Reason) { c.add(func(s *Stats) { s.DeadLetters[r]++ }) }
+func (c *stats) keyword(k addressing.Keyword) {
+	c.add(func(s *Stats) { s.Keywords[k]++ })
+}
+
 func (c *stats) ended(s State, r Reason) {
 	c.add(func(all *Stats) { all.Ended[Ended{s, r}]++ })
 }
@@ -115,5 +123,6 @@ func (c *stats) snapshot() Stats {
 	s.Refused, s.Submits = maps.Clone(s.Refused), maps.Clone(s.Submits)
 	s.ReceiptsDue, s.ReceiptsCame = maps.Clone(s.ReceiptsDue), maps.Clone(s.ReceiptsCame)
 	s.Ended, s.DeadLetters = maps.Clone(s.Ended), maps.Clone(s.DeadLetters)
+	s.Keywords = maps.Clone(s.Keywords)
 	return s
 }

@@ -139,6 +139,7 @@ var (
 	hubDeliveredAfter = counter("bridge_mt_delivered_seconds", "How long after their acceptance phones had messages, by their receipts.")
 	hubMOAfter        = counter("bridge_mo_delivered_seconds", "How long after they came from an SMSC messengers had texts of phones.")
 	hubReceiptAfter   = counter("bridge_receipt_seconds", "How long after the SMSC took a message its last receipt came.")
+	hubKeywords       = counter("bridge_mo_keywords_total", "Texts of phones that asked the bridge itself for something.", "keyword")
 	hubDead           = counter("bridge_dead_letters_total", "Messages that the bridge gave up.", "reason")
 )
 
@@ -152,7 +153,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 		linkBound, linkState, linkHeld, linkWindow, linkInUse, linkBinds,
 		linkSubmits, linkSegments, linkRefused, linkFaults,
 		messengerConnected, messengerBounced, messengerPanics,
-		hubAccepted, hubRefused, hubSubmits, hubEnded, hubStored, hubDelivered, hubRepeated, hubReceipts, hubPanics, hubDead,
+		hubAccepted, hubRefused, hubSubmits, hubEnded, hubStored, hubDelivered, hubRepeated, hubReceipts, hubPanics, hubDead, hubKeywords,
 		hubDue, hubCame, hubSentAfter, hubDeliveredAfter, hubReceiptAfter, hubMOAfter,
 		configOK, configLoaded, configReloads,
 	} {
@@ -202,7 +203,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	if c.Hub != nil {
 		stats := c.Hub()
-		collectHub(stats, emit)
+		collectHub(stats, c.accounts(stats), emit)
 		collectRefused(stats.Refused, c.networks(), emit)
 		for _, h := range []histogram{
 			{hubSentAfter, stats.SentAfter, stats.SentTime},

@@ -1,12 +1,15 @@
 package ops
 
 import (
+	"maps"
 	"slices"
 
+	"smsbridge/addressing"
 	"smsbridge/bridge"
 )
 
-func collectHub(s bridge.Stats, emit emitter) {
+// collectHub sends what the hub has counted; of accounts those too of which it has counted nothing yet.
+func collectHub(s bridge.Stats, accounts []string, emit emitter) {
 	emit(hubAccepted, float64(s.Accepted))
 	emit(hubStored, float64(s.StoredMO))
 	emit(hubDelivered, float64(s.DeliveredMO))
@@ -14,14 +17,15 @@ func collectHub(s bridge.Stats, emit emitter) {
 	emit(hubPanics, float64(s.Panics))
 	emit(hubReceipts, float64(s.ReceiptsMatched), "known")
 	emit(hubReceipts, float64(s.ReceiptsUnknown), "unknown")
-	for account, n := range s.ReceiptsDue {
-		emit(hubDue, float64(n), account)
-	}
-	for account, n := range s.ReceiptsCame {
-		emit(hubCame, float64(n), account)
+	for _, account := range accounts {
+		emit(hubDue, float64(s.ReceiptsDue[account]), account)
+		emit(hubCame, float64(s.ReceiptsCame[account]), account)
 	}
 	for _, r := range bridge.Reasons() {
 		emit(hubDead, float64(s.DeadLetters[r]), string(r))
+	}
+	for _, k := range []addressing.Keyword{addressing.KeywordStop, addressing.KeywordStopAll, addressing.KeywordStart, addressing.KeywordHelp} {
+		emit(hubKeywords, float64(s.Keywords[k]), string(k))
 	}
 	for _, o := range bridge.Outcomes() {
 		emit(hubSubmits, float64(s.Submits[o]), string(o))
@@ -33,6 +37,18 @@ func collectHub(s bridge.Stats, emit emitter) {
 		}
 		emit(hubEnded, float64(s.Ended[e]), string(e.State), reason)
 	}
+}
+
+// accounts are those of the links that there are, and those that s has counted receipts of.
+func (c *collector) accounts(s bridge.Stats) []string {
+	all := slices.AppendSeq(slices.Collect(maps.Keys(s.ReceiptsDue)), maps.Keys(s.ReceiptsCame))
+	if c.LinkCounts != nil {
+		for _, l := range c.LinkCounts() {
+			all = append(all, l.Account)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // networks are those of the messengers that are configured.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"smsbridge/addressing"
 	"smsbridge/bridge"
 	"smsbridge/ops"
 )
@@ -39,7 +40,8 @@ func sources() ops.Sources {
 				Ended: map[bridge.Ended]uint64{
 					{State: bridge.Delivered}: 4, {State: bridge.Failed, Reason: bridge.ReasonUnreadable}: 1,
 				},
-				ReceiptsMatched: 4,
+				ReceiptsMatched: 4, ReceiptsDue: map[string]uint64{"gone": 3},
+				Keywords: map[addressing.Keyword]uint64{addressing.KeywordStopAll: 2},
 			}
 		},
 	}
@@ -84,6 +86,12 @@ func TestMetrics(t *testing.T) {
 		`smsbridge_bridge_mt_ended_total{reason="unreadable",state="failed"} 1`,
 		`smsbridge_bridge_mt_ended_total{reason="expired",state="expired"} 0`,
 		`smsbridge_bridge_receipts_total{match="known"} 4`,
+		`smsbridge_bridge_receipts_due_total{account="gone"} 3`,
+		`smsbridge_bridge_receipts_came_total{account="gone"} 0`,
+		`smsbridge_bridge_receipts_due_total{account="operator"} 0`,
+		`smsbridge_bridge_receipts_came_total{account="operator"} 0`,
+		`smsbridge_bridge_mo_keywords_total{keyword="stop_all"} 2`,
+		`smsbridge_bridge_mo_keywords_total{keyword="stop"} 0`,
 	} {
 		if !strings.Contains(body, want+"\n") {
 			t.Errorf("/metrics does not say %s", want)

@@ -19,7 +19,7 @@ install -D -m 0755 "$binary" "$root/usr/bin/smsbridge"
 install -D -m 0644 "$repo/configs/smsbridge.service" "$root/lib/systemd/system/smsbridge.service"
 install -D -m 0640 "$repo/configs/smsbridge.example.yaml" "$root/etc/smsbridge/smsbridge.yaml"
 install -D -m 0644 "$here/debian/copyright" "$doc/copyright"
-install -m 0644 "$here/debian/README.Debian" "$repo"/docs/*.md "$repo"/docs/*.png "$repo/docs/openapi.yaml" "$repo"/configs/prometheus-alerts.yaml "$doc/"
+install -m 0644 "$here/debian/README.Debian" "$repo"/docs/*.md "$repo"/docs/*.png "$repo/docs/openapi.yaml" "$repo"/configs/{prometheus-alerts.yaml,grafana-dashboard.json} "$doc/"
 gzip -9n <"$repo/CHANGELOG.md" >"$doc/changelog.gz"
 chmod 0644 "$doc/changelog.gz"
 
