@@ -51,6 +51,11 @@ type Config struct {
 	// Rest is how long after that its pair of phone and Number still belongs to its handle,
 	// so that a late reply is no stranger's. Default 30 days.
 	Rest time.Duration
+	// Readable says why what phones send to a short code could not be recognised, and Served why
+	// nobody would read what is for a handle. They are asked before an operator adds either while
+	// the bridge runs. Nil: nothing is against it.
+	Readable func(Number) error
+	Served   func(Handle) error
 	// Directory is what operators have decided while the bridge runs. Nil: nothing.
 	Directory *Directory
 	// Now is the clock; nil means time.Now.
@@ -75,6 +80,8 @@ type plan struct {
 	inboxes      map[Number]Handle
 	releaseAfter time.Duration
 	rest         time.Duration
+	readable     func(Number) error
+	served       func(Handle) error
 }
 
 // plan is the Numbers that are configured now.
@@ -105,6 +112,7 @@ func (b *Book) Prepare(cfg Config) (apply func(), err error) {
 		dedicated: make(map[Handle]Number, len(cfg.Dedicated)), owners: make(map[Number]Handle, len(cfg.Dedicated)),
 		inbox: cfg.Inbox, inboxes: cfg.Inboxes,
 		releaseAfter: cmp.Or(cfg.ReleaseAfter, 90*24*time.Hour), rest: cmp.Or(cfg.Rest, 30*24*time.Hour),
+		readable: cfg.Readable, served: cfg.Served,
 	}
 	if p.releaseAfter < 2*touchEvery {
 		return nil, fmt.Errorf("addressing: conversations cannot be released after %s: last use is known to the day", p.releaseAfter)

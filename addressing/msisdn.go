@@ -13,7 +13,7 @@ var ErrInvalid = errors.New("invalid address")
 // Explain gives the words of an error that wraps [ErrInvalid], as a sentence for the
 // person who wrote the address.
 func Explain(err error) string {
-	text := strings.TrimPrefix(err.Error(), ErrInvalid.Error()+": ")
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), ErrInvalid.Error()+": "), "addressing: ")
 	if text == "" {
 		return text
 	}

@@ -81,7 +81,7 @@ func (d *Directory) number(n Number) numberNote {
 
 // AddNumber adds n to those of the configuration, in use at once. h is whose it is where use is
 // [UseDedicated]. It tells whether it is new. The error wraps [ErrInvalid] where the configuration
-// has n, or where it was added for another use or person.
+// has n or does not serve n or h, or where n was added for another use or person.
 func (b *Book) AddNumber(ctx context.Context, n Number, use string, h Handle) (bool, error) {
 	if err := b.checkNumber(n, use, h); err != nil {
 		return false, err
@@ -97,13 +97,32 @@ func (b *Book) checkNumber(n Number, use string, h Handle) error {
 		return fmt.Errorf("%w: a dedicated number, and no other, is for a handle", ErrInvalid)
 	case b.fileUse(n) != "":
 		return fmt.Errorf("%w: %s is in the configuration", ErrInvalid, n)
-	case use != UseDedicated:
+	}
+	if readable := b.plan().readable; readable != nil && n.Kind() == ShortCode {
+		if err := readable(n); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
+	if use != UseDedicated {
 		return nil
-	case b.dir.Gone(h):
+	}
+	if b.dir.Gone(h) {
 		return fmt.Errorf("%w: %s", ErrGone, h)
+	}
+	if err := b.served(h); err != nil {
+		return err
 	}
 	if own, has := b.Dedicated(h); has && own != n {
 		return fmt.Errorf("%w: the handle %s has a number of its own, %s", ErrInvalid, h, own)
+	}
+	return nil
+}
+
+func (b *Book) served(h Handle) error {
+	if served := b.plan().served; served != nil {
+		if err := served(h); err != nil {
+			return fmt.Errorf("%w: nobody would read it: %w", ErrInvalid, err)
+		}
 	}
 	return nil
 }

@@ -63,3 +63,56 @@ func TestNumbersWhileRunning(t *testing.T) {
 		t.Errorf("a number of somebody else: %v", err)
 	}
 }
+
+// TestNumbersThatNobodyServes: what is added while the bridge runs must be as much use as what the
+// configuration may name, also in a trial and after another configuration.
+func TestNumbersThatNobodyServes(t *testing.T) {
+	german := addressing.MustParseNumber("36180;phone-context=+49")
+	french := addressing.MustParseNumber("36180;phone-context=+33")
+	cfg := addressing.Config{
+		Pool: pool[:1],
+		Readable: func(n addressing.Number) error {
+			if n == german {
+				return errors.New("no link is in Germany")
+			}
+			return nil
+		},
+		Served: func(h addressing.Handle) error {
+			if h == carl {
+				return errors.New("carl is no user")
+			}
+			return nil
+		},
+	}
+	r := newRenaming(t, cfg)
+	ctx := t.Context()
+	for _, book := range []*addressing.Book{r.Trial(), r.Book} {
+		for _, err := range []error{
+			second(book.AddNumber(ctx, german, addressing.UsePool, nobody)), second(book.AddNumber(ctx, pool[1], addressing.UseDedicated, carl)),
+			second(book.Register(ctx, "", carl)),
+		} {
+			if !errors.Is(err, addressing.ErrInvalid) {
+				t.Errorf("%v, want ErrInvalid", err)
+			}
+		}
+		for _, err := range []error{
+			second(book.AddNumber(ctx, french, addressing.UsePool, nobody)), second(book.AddNumber(ctx, pool[1], addressing.UseDedicated, ann)),
+			second(book.Register(ctx, "", ann)),
+		} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	cfg.Served = nil
+	apply, err := r.Prepare(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply()
+	if changed, err := r.Register(ctx, "", carl); err != nil || !changed {
+		t.Errorf("after a reload: %v, %v", changed, err)
+	}
+}
+
+func second(_ bool, err error) error { return err }

@@ -34,6 +34,15 @@ func checkName(name string) (string, error) {
 	return plain, nil
 }
 
+// Register is [Directory.Register], which it refuses with [ErrInvalid] where nobody would read
+// what phones write to h.
+func (b *Book) Register(ctx context.Context, name string, h Handle) (bool, error) {
+	if err := b.served(h); err != nil {
+		return false, err
+	}
+	return b.dir.Register(ctx, name, h)
+}
+
 // Register has phones reach h by name, which may begin with @; an empty one is [Handle.Name]. It
 // tells whether that is new. The error wraps [ErrTaken] where the name is another's, and
 // [ErrGone] where nobody is called h.

@@ -30,7 +30,7 @@ const maxMoves = 100
 // to was somebody else's; whether it is somebody's now the caller asks the Book.
 func (d *Directory) Rename(ctx context.Context, from, to Handle) error {
 	if from == to || from.IsZero() || to.IsZero() {
-		return fmt.Errorf("%w: %s has that name", ErrInvalid, from)
+		return fmt.Errorf("%w: the handle %s has that name", ErrInvalid, from)
 	}
 	if now, _ := d.Now(to, d.now()); now != to && now != from {
 		return fmt.Errorf("%w: %s was somebody else's; smsbridge handle reuse %s gives it to a new person", ErrTaken, to, to)
@@ -44,11 +44,8 @@ func (d *Directory) Remove(ctx context.Context, h Handle) error { return d.move(
 
 func (d *Directory) move(ctx context.Context, from, to Handle) error {
 	_, err := d.change(ctx, noteHandle+from.String(), editNote(func(p *person) (bool, error) {
-		if now, since := d.Now(from, d.now()); now != from {
-			if now.IsZero() {
-				return false, fmt.Errorf("%w: %s was removed on %s", ErrGone, from, date(since))
-			}
-			return false, fmt.Errorf("%w: %s is called %s since %s", ErrGone, from, now, date(since))
+		if err := d.mayMove(from); err != nil {
+			return false, err
 		}
 		if len(p.Moves) >= maxMoves {
 			return false, fmt.Errorf("%w: %s has changed hands %d times, which must be enough", ErrInvalid, from, maxMoves)
@@ -61,6 +58,18 @@ func (d *Directory) move(ctx context.Context, from, to Handle) error {
 		return true, nil
 	}))
 	return err
+}
+
+// mayMove tells whether anybody is called from now.
+func (d *Directory) mayMove(from Handle) error {
+	switch now, since := d.Now(from, d.now()); {
+	case now == from:
+		return nil
+	case now.IsZero():
+		return fmt.Errorf("%w: %s was removed on %s", ErrGone, from, date(since))
+	default:
+		return fmt.Errorf("%w: %s is called %s since %s", ErrGone, from, now, date(since))
+	}
 }
 
 // lastMove is when somebody was last given or deprived of the name.
@@ -231,7 +240,10 @@ func (b *Book) Directory() *Directory { return b.dir }
 // Rename is [Directory.Rename], which it refuses with [ErrTaken] where to is in use, unless
 // merge says that both are one person.
 func (b *Book) Rename(ctx context.Context, from, to Handle, merge bool) error {
-	if !merge {
+	if err := b.dir.mayMove(from); err != nil {
+		return err // as it is after the same command before
+	}
+	if !merge && from != to {
 		used, err := b.InUse(ctx, to)
 		if err != nil {
 			return err

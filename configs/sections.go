@@ -179,16 +179,23 @@ func (f *file) ownNumber(v value, seen map[addressing.Number]string) parserOf[ad
 	}
 }
 
-// shortCodeReadable notes a short code whose country no link has: what a phone sends
-// to it arrives as bare digits, which only the link's country_code can complete.
+// shortCodeReadable notes a short code whose country no link has.
 func (f *file) shortCodeReadable(v value, n addressing.Number) {
+	if err := f.cfg.Readable(n); err != nil {
+		v.problemf("%s", err)
+	}
+}
+
+// Readable says why what a phone sends to the short code n could not be recognised: it arrives
+// as bare digits, which only the link's country_code can complete.
+func (c *Config) Readable(n addressing.Number) error {
 	_, country, _ := strings.Cut(n.String(), "+")
-	for _, link := range f.cfg.SMSCs {
+	for _, link := range c.SMSCs {
 		if link.CountryCode == country {
-			return
+			return nil
 		}
 	}
-	v.problemf("no smsc has country_code: %s, so answers to this short code could not be recognised: add it to its link", country)
+	return fmt.Errorf("no smsc has country_code: %s, so answers to this short code could not be recognised: add it to its link", country)
 }
 
 // servedHandle reads a handle that a messenger of this file must serve.
@@ -198,25 +205,31 @@ func (f *file) servedHandle(v value) parserOf[addressing.Handle] {
 		if err != nil {
 			return h, err
 		}
-		f.later = append(f.later, func() { f.handleServed(v, h) })
+		f.later = append(f.later, func() {
+			if err := f.cfg.Served(h); err != nil {
+				v.problemf("%s", err)
+			}
+		})
 		return h, nil
 	}
 }
 
-func (f *file) handleServed(v value, h addressing.Handle) {
+// Served says why nobody would read what is for h.
+func (c *Config) Served(h addressing.Handle) error {
 	switch {
-	case h.Network() == addressing.NetworkXMPP && f.cfg.XMPP != nil:
-	case h.Network() == addressing.NetworkWeb && f.cfg.Web != nil:
-		for _, u := range f.cfg.Web.Users {
+	case h.Network() == addressing.NetworkXMPP && c.XMPP != nil:
+		return nil
+	case h.Network() == addressing.NetworkWeb && c.Web != nil:
+		for _, u := range c.Web.Users {
 			if u.Name == h.ID() {
-				return
+				return nil
 			}
 		}
-		v.problemf("%s is none of web.users: add the user, or mend the name", h)
+		return fmt.Errorf("%s is none of web.users: add the user, or mend the name", h)
 	case h.Network() == addressing.NetworkMatrix:
-		v.problemf("there is no messenger of the network matrix yet: use xmpp or web")
+		return fmt.Errorf("there is no messenger of the network matrix yet: use xmpp or web")
 	default:
-		v.problemf("nobody serves %s: there is no section %s", h, h.Network())
+		return fmt.Errorf("nobody serves %s: there is no section %s", h, h.Network())
 	}
 }
 

@@ -142,7 +142,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 	}
 	name := strings.TrimPrefix(cmp.Or(r.URL.Query().Get("name"), h.Name()), "@")
 	s.change(w, r, bridge.ActionRegister, "@"+name+" "+h.String(), func(ctx context.Context) (bool, error) {
-		return s.cfg.Book.Directory().Register(ctx, name, h)
+		return s.cfg.Book.Register(ctx, name, h)
 	})
 }
 

@@ -291,7 +291,7 @@ func (s *Server) plan(row Row) (plan, error) {
 			return plan{}, wrongRow("handle", "say whom phones may write to by name, such as web:ann")
 		}
 		return plan{[]string{h.Name()}, func(ctx context.Context, book *addressing.Book) (bool, error) {
-			changed, err := book.Directory().Register(ctx, "", h)
+			changed, err := book.Register(ctx, "", h)
 			return changed, inColumn("handle", err)
 		}}, unused("phone", "number", "use")
 	default:

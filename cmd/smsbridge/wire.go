@@ -55,7 +55,7 @@ func bookConfig(cfg *configs.Config) addressing.Config {
 	n := cfg.Numbers
 	c := addressing.Config{
 		Pool: n.Pool, Shared: n.Shared, Inbox: n.Inbox, Inboxes: n.Inboxes, ReleaseAfter: n.ReleaseAfter, Rest: n.Rest,
-		Dedicated: make(map[addressing.Number]addressing.Handle),
+		Dedicated: make(map[addressing.Number]addressing.Handle), Readable: cfg.Readable, Served: cfg.Served,
 	}
 	for _, d := range cfg.Numbers.Dedicated {
 		c.Dedicated[d.Number] = d.Handle
