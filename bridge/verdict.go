@@ -3,7 +3,10 @@ package bridge
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // retryAfter is the whole retry schedule of a message that an SMSC refuses for now:
@@ -63,13 +66,32 @@ func unknownVerdict(attempts int, resend bool) decision {
 
 func later(attempts int, detail string) decision {
 	after := retryAfter[min(attempts, len(retryAfter)-1)]
-	return decision{step: stepLater, after: after, detail: fmt.Sprintf("%s Trying again in %s.", detail, after)}
+	return decision{step: stepLater, after: after, detail: fmt.Sprintf("%s Trying again in %s.", detail, inWords(after))}
 }
 
-// full ends a text with a full stop.
+// inWords tells a wait to a person, in whole seconds, minutes or hours.
+func inWords(d time.Duration) string {
+	n, unit := int(d/time.Second), "second"
+	switch {
+	case d >= time.Hour:
+		n, unit = int(d/time.Hour), "hour"
+	case d >= time.Minute:
+		n, unit = int(d/time.Minute), "minute"
+	}
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}
+
+// full makes a sentence of a text: a capital at its beginning and a full stop at its end.
 func full(s string) string {
-	if s == "" || s[len(s)-1] == '.' {
+	if s == "" {
 		return s
 	}
-	return s + "."
+	first, size := utf8.DecodeRuneInString(s)
+	if unicode.IsLower(first) { // not what is no UTF-8, which stays as it is
+		s = string(unicode.ToUpper(first)) + s[size:]
+	}
+	return strings.TrimSuffix(s, ".") + "."
 }

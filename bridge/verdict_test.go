@@ -48,6 +48,30 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// What a sender reads is a sentence, and no duration of Go.
+func TestVerdictWords(t *testing.T) {
+	for _, tt := range []struct {
+		name, detail string
+		outcome      Outcome
+		attempts     int
+		want         string
+	}{
+		{"for good", "the operator refused the number", OutcomePermanent, 0, "The operator refused the number."},
+		{"a sentence already", "Not now.", OutcomePermanent, 0, "Not now."},
+		{"a letter of another script", "оператор занят", OutcomePermanent, 0, "Оператор занят."},
+		{"seconds", "it is busy", OutcomeTemporary, 0, "It is busy. Trying again in 5 seconds."},
+		{"a minute", "it is busy", OutcomeTemporary, 2, "It is busy. Trying again in 1 minute."},
+		{"minutes", "it is busy", OutcomeTemporary, 3, "It is busy. Trying again in 5 minutes."},
+		{"an hour", "it is busy", OutcomeTemporary, 99, "It is busy. Trying again in 1 hour."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := verdict(Result{Outcome: tt.outcome, Detail: tt.detail}, tt.attempts, false).detail; got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestOutcomeOfSegments(t *testing.T) {
 	seg := func(states ...ReceiptState) []Segment {
 		var all []Segment

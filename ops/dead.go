@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"smsbridge/addressing"
 	"smsbridge/bridge"
 )
 
@@ -73,10 +74,22 @@ func DeadRowOf(d bridge.Dead) DeadRow {
 	switch {
 	case d.MT != nil:
 		row.Handle, row.Phone = d.MT.Handle.String(), d.MT.Phone.Masked()
+	case d.MO != nil:
+		row.Phone = maskedSource(d.MO.Source.Addr)
 	case d.OUT != nil:
 		row.Handle, row.Phone = d.OUT.Handle.String(), d.OUT.Phone.Masked()
 	}
 	return row
+}
+
+// maskedSource is who wrote a message that came raw. It is empty where that is no number with its
+// country, which cannot be masked as one.
+func maskedSource(addr string) string {
+	phone, err := addressing.ParseMSISDN("+"+strings.TrimPrefix(addr, "+"), "")
+	if err != nil {
+		return ""
+	}
+	return phone.Masked()
 }
 
 func (s *Server) listDead(w http.ResponseWriter, r *http.Request) {

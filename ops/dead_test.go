@@ -89,3 +89,21 @@ func TestDead(t *testing.T) {
 		})
 	}
 }
+
+// A list says whose a letter is, masked, also where it came raw from an SMSC.
+func TestDeadRowOfMO(t *testing.T) {
+	for _, tt := range []struct{ name, from, want string }{
+		{"a number", "33612345678", "+336*****678"},
+		{"a number with a plus", "+33612345678", "+336*****678"},
+		{"a name", "Acme", ""},
+		{"a short code", "36180", ""},
+		{"nobody", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			row := ops.DeadRowOf(bridge.Dead{Stage: "MO", MO: &bridge.MO{Source: bridge.Address{Addr: tt.from}}})
+			if row.Phone != tt.want {
+				t.Errorf("phone %q, want %q", row.Phone, tt.want)
+			}
+		})
+	}
+}

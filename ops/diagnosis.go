@@ -173,6 +173,9 @@ func (c condition) allDown(account string, down []LinkState) Finding {
 	}
 	f.Text = fmt.Sprintf("%s down for %s%s.", name, words(c.now.Sub(f.Since)), why(first.LastError))
 	f.Advice = "Ask whether the SMSC and the network to it are up; check smsc.address. The link is tried again by itself."
+	if untrusted(first.LastError) {
+		f.Advice = "The SMSC answers, but not as smsc.tls expects: check its ca_file (whose certificates count), server_name (for whom it is) and cert_file, and whether that port speaks TLS. The link is tried again by itself."
+	}
 	if refused(first.LastError) {
 		f.Advice = "The SMSC answers and refuses the bind: check system_id, password, system_type, and how many binds the account may have."
 	}
@@ -194,6 +197,11 @@ func (c condition) allDown(account string, down []LinkState) Finding {
 // refused tells an SMSC that answered from one that was not reached.
 func refused(lastError string) bool {
 	return strings.Contains(lastError, "ESME_R")
+}
+
+// untrusted tells an SMSC that was reached, but not over TLS as configured.
+func untrusted(lastError string) bool {
+	return strings.Contains(lastError, "tls: ") || strings.Contains(lastError, "x509: ")
 }
 
 // carriedBy counts what waits on routes that have no bound link because these are down, and tells whether

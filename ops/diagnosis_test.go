@@ -40,6 +40,8 @@ func TestDiagnosis(t *testing.T) {
 		c    condition
 		want []string // severity and kind
 		say  []string // in the summary
+		// advise is in the advice of the first.
+		advise string
 	}{
 		{name: "all is well", c: condition{links: orange}, say: []string{"All is well: 1 of 1 link is bound, and nothing waits for a phone."}},
 		{name: "one message that waits is nothing wrong", c: condition{links: orange, queue: queue("mt", 1, time.Second)}, say: []string{"All is well", "1 message waits, for 1 s."}},
@@ -68,6 +70,10 @@ func TestDiagnosis(t *testing.T) {
 		{
 			name: "a bind that is refused", c: condition{links: []LinkState{down("orange", "orange", "smpp: bind refused: ESME_RINVPASWD")}},
 			want: []string{"error link_down"}, say: []string{": bind refused: ESME_RINVPASWD."},
+		},
+		{
+			name: "a certificate that nobody vouches for", c: condition{links: []LinkState{down("orange", "orange", "cannot connect to [::1]:2775: tls: failed to verify certificate: x509: certificate signed by unknown authority")}},
+			want: []string{"error link_down"}, advise: "smsc.tls",
 		},
 		{
 			name: "quarantined", c: condition{links: []LinkState{{Name: "orange", Account: "orange", Status: LinkQuarantined, Since: noon.Add(-time.Hour)}}},
@@ -229,6 +235,9 @@ func TestDiagnosis(t *testing.T) {
 			}
 			if strings.Join(got, ", ") != strings.Join(tt.want, ", ") {
 				t.Errorf("found %q; want %q", got, tt.want)
+			}
+			if tt.advise != "" && !strings.Contains(found[0].Advice, tt.advise) {
+				t.Errorf("%q is not in the advice %q", tt.advise, found[0].Advice)
 			}
 			summary := tt.c.summary(found)
 			for _, want := range tt.say {

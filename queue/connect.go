@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
 )
 
 // connect waits for the server until ctx ends. Once connected the client connects again for
@@ -22,6 +23,8 @@ func (s *Store) connect(ctx context.Context) error {
 		opts = append(opts, nats.InProcessServer(s.server))
 		where = nats.DefaultURL // not used
 	}
+	// A try each 250 ms that is told each time fills a disk while a cluster is away.
+	away := rate.Sometimes{First: 1, Interval: time.Minute}
 	connected := make(chan error, 1) // nil, or why there is no use in waiting
 	tell := func(err error) {
 		select {
@@ -44,7 +47,9 @@ func (s *Store) connect(ctx context.Context) error {
 			if s.server != nil {
 				level = zerolog.DebugLevel // inner.go has said why
 			}
-			s.log.WithLevel(level).Err(err).Msg("queue: no connection to NATS; trying again")
+			away.Do(func() {
+				s.log.WithLevel(level).Err(err).Str("server", redacted(where)).Msg("queue: no connection to NATS; trying again, and saying so once a minute")
+			})
 		}),
 	)
 	nc, err := nats.Connect(where, opts...)

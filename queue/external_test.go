@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/rs/zerolog"
 
 	"smsbridge/bridge"
 	"smsbridge/queue"
@@ -100,6 +102,47 @@ func TestWaitsForServer(t *testing.T) {
 	defer cancel()
 	_, err := queue.Open(ctx, queue.Config{URL: "nats://bob:secret@127.0.0.1:1"})
 	if err == nil || !strings.Contains(err.Error(), "no NATS server answers at nats://xxxxx@127.0.0.1:1") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A server that is away is tried several times a second, and told of once.
+func TestServerAwayIsToldOnce(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 1200*time.Millisecond)
+	defer cancel()
+	var log lines
+	if s, err := queue.Open(ctx, queue.Config{URL: "nats://bob:secret@127.0.0.1:1", Logger: zerolog.New(&log)}); err == nil {
+		_ = s.Close()
+		t.Fatal("opened without a server")
+	}
+	said := log.String()
+	if n := strings.Count(said, "no connection to NATS"); n > 1 || strings.Contains(said, "secret") {
+		t.Errorf("told of %d times; want once:\n%s", n, said)
+	}
+}
+
+// lines is a log that several goroutines write.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func TestReplicasWithoutCluster(t *testing.T) {
+	remote := natsServer(t, t.TempDir(), -1)
+	_, err := queue.Open(t.Context(), queue.Config{URL: remote.ClientURL(), Replicas: 3})
+	if err == nil || !strings.Contains(err.Error(), "is alone and cannot keep 3 replicas") || !strings.Contains(err.Error(), "set queue.replicas to 1") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -58,6 +58,9 @@ func (s *Store) layOut(ctx context.Context) error {
 // codeNoPeers: the cluster knows of fewer servers than a stream is to have replicas.
 const codeNoPeers jetstream.ErrorCode = 10005
 
+// codeNoCluster: a stream is to have replicas, and the server belongs to no cluster.
+const codeNoCluster jetstream.ErrorCode = 10074
+
 // noPlace tells that error. A cluster that has just come up gives it until it knows all its
 // servers; one that is too small for good gives it for ever, and the log says so meanwhile.
 func noPlace(err error) bool {
@@ -201,6 +204,10 @@ func (s *Store) putStream(ctx context.Context, cfg jetstream.StreamConfig) (jets
 	if errors.As(err, &api) && api.ErrorCode == codeStorageExceeded {
 		return nil, fmt.Errorf("queue: the NATS server has no room to reserve %d MB for stream %s (%w): raise its JetStream limit, or lower the bound of the stream",
 			cfg.MaxBytes>>20, cfg.Name, err)
+	}
+	if errors.As(err, &api) && api.ErrorCode == codeNoCluster {
+		return nil, fmt.Errorf("queue: the NATS server is alone and cannot keep %d replicas of stream %s (%w): set queue.replicas to 1, or make the server one of a cluster",
+			cfg.Replicas, cfg.Name, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("queue: stream %s: %w", cfg.Name, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,10 +43,36 @@ type benchFlags struct {
 	MemProfile string        `name:"memprofile" type:"path" hidden:"" help:"A file for a profile of the memory at the end."`
 }
 
+// Validate refuses what would measure nothing, for ever.
+func (f benchFlags) Validate() error {
+	if f.Window < 1 || f.Window > 1000 {
+		return fmt.Errorf("--window must be 1 to 1000, not %d", f.Window)
+	}
+	if f.Time < minBenchTime {
+		return fmt.Errorf("--time must be %s or more, not %s", minBenchTime, f.Time)
+	}
+	return atLeast(1, "rate", f.Rate)
+}
+
+// minBenchTime is that of the shortest measurement that counts anything.
+const minBenchTime = 100 * time.Millisecond
+
+func atLeast(least int, flag string, n int) error {
+	if n < least {
+		return fmt.Errorf("--%s must be %d or more, not %d", flag, least, n)
+	}
+	return nil
+}
+
 // BenchMTCmd is `smsbridge bench mt`.
 type BenchMTCmd struct {
 	benchFlags
 	AtOnce int `name:"at-once" default:"512" help:"How many messages are between intake and final status where the rate is measured."`
+}
+
+// Validate is of the command line.
+func (c *BenchMTCmd) Validate() error {
+	return cmp.Or(c.benchFlags.Validate(), atLeast(1, "at-once", c.AtOnce))
 }
 
 // benchReport is what `smsbridge bench mt` says.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,11 @@ type BenchBlockedCmd struct {
 	benchFlags
 	Rounds int `default:"3" help:"How often both are measured, by turns."`
 	Behind int `default:"1000" help:"How many messages of the blocked conversation wait."`
+}
+
+// Validate is of the command line.
+func (c *BenchBlockedCmd) Validate() error {
+	return cmp.Or(c.benchFlags.Validate(), atLeast(1, "rounds", c.Rounds), atLeast(1, "behind", c.Behind))
 }
 
 // benchBlockedReport is what it says.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,12 @@ type BenchQueueCmd struct {
 	Messages      int `default:"1000000" help:"How many messages wait."`
 	Conversations int `default:"10000" help:"How many conversations they are in."`
 	AtOnce        int `name:"at-once" default:"512" help:"How many are written at once."`
+}
+
+// Validate is of the command line.
+func (c *BenchQueueCmd) Validate() error {
+	return cmp.Or(c.benchFlags.Validate(), atLeast(10, "messages", c.Messages),
+		atLeast(1, "conversations", c.Conversations), atLeast(1, "at-once", c.AtOnce))
 }
 
 // benchQueueReport is what it says.

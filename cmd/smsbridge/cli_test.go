@@ -261,6 +261,11 @@ func TestUsage(t *testing.T) {
 		{"no such command", []string{"sevre"}, exitUsage, "Try `smsbridge --help`"},
 		{"no such flag", []string{"queue", "ls", "--wibble"}, exitUsage, "--wibble"},
 		{"a file is needed", []string{"serve"}, exitUsage, "--config"},
+		{"a bench of nothing", []string{"bench", "queue", "--messages", "0"}, exitUsage, "--messages must be 10 or more, not 0"},
+		{"a bench for no time", []string{"bench", "mt", "--time", "0s"}, exitUsage, "--time must be 100ms or more"},
+		{"a bench of nothing at once", []string{"bench", "--at-once", "0"}, exitUsage, "--at-once must be 1 or more"},
+		{"a bench without a window", []string{"bench", "blocked", "--window", "0"}, exitUsage, "--window must be 1 to 1000"},
+		{"a bench of no rounds", []string{"bench", "blocked", "--rounds", "0"}, exitUsage, "--rounds must be 1 or more"},
 		{"what to check is needed", []string{"check"}, exitUsage, "--config"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

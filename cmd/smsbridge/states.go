@@ -60,7 +60,7 @@ func (a *app) linkStates() []ops.LinkState {
 	for i, s := range states {
 		all[i] = ops.LinkState{
 			Name: s.Name, Account: s.Account, Status: string(s.Status), Since: s.Since, RetryAt: s.RetryAt,
-			Window: s.Window, InUse: s.WindowUsed, Binds: s.Binds, LastError: s.LastError, Bind: string(s.Bind), Rate: s.Rate, Pool: s.Pool, Held: s.Held,
+			Window: s.Window, InUse: s.WindowUsed, Binds: s.Binds, LastError: strings.ReplaceAll(s.LastError, "smpp: ", ""), Bind: string(s.Bind), Rate: s.Rate, Pool: s.Pool, Held: s.Held,
 		}
 	}
 	return all

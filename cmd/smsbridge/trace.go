@@ -55,7 +55,7 @@ func (c *TraceCmd) Run(ctx context.Context, std *stdio) error {
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tKIND\tAT\tHANDLE\tPHONE\tSTATE\tDETAIL")
 	for _, m := range list.Messages {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%.60s\n", m.ID, m.Kind, m.At.Local().Format(time.DateTime), m.Handle, m.Phone, m.State, m.Detail)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.Kind, m.At.Local().Format(time.DateTime), m.Handle, m.Phone, m.State, fit(m.Detail, 60))
 	}
 	return w.Flush()
 }

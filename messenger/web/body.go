@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -55,9 +56,16 @@ func explain(err error) string {
 	case errors.As(err, &syntax):
 		return fmt.Sprintf("%s at byte %d", syntax.Error(), syntax.Offset)
 	case errors.As(err, &wrongType):
-		return fmt.Sprintf("%q is a %s", wrongType.Field, wrongType.Value)
+		kind, number, _ := strings.Cut(wrongType.Value, " ") // "number 1e99": out of range
+		if number != "" {
+			return fmt.Sprintf("%q cannot be %s", wrongType.Field, number)
+		}
+		if wrongType.Field == "" {
+			return "it must be an object, and is of the type " + kind
+		}
+		return fmt.Sprintf("%q cannot be of the type %s", wrongType.Field, kind)
 	default:
-		return err.Error() // an unknown field, by name
+		return strings.TrimPrefix(err.Error(), "json: ") // an unknown field, by name
 	}
 }
 
