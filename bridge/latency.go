@@ -22,9 +22,12 @@ func latencyEnd(i int) time.Duration {
 	return time.Duration(float64(latencyFirst) * math.Pow(10, float64(i)/latencyPerDecade))
 }
 
-func (l *Latency) add(took time.Duration) {
-	l[sort.Search(latencyBuckets-1, func(i int) bool { return took <= latencyEnd(i) })]++
+// latencyBucket is the bucket of what took so long.
+func latencyBucket(took time.Duration) int {
+	return sort.Search(latencyBuckets-1, func(i int) bool { return took <= latencyEnd(i) })
 }
+
+func (l *Latency) add(took time.Duration) { l[latencyBucket(took)]++ }
 
 // Buckets gives how many took at most so many seconds, for each bucket but the last, as
 // Prometheus counts them, and how many there are in all.

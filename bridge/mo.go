@@ -107,7 +107,7 @@ func (h *Hub) handOf(ctx context.Context, account, id string, at time.Time, c ad
 	if err != nil || pushed {
 		return err
 	}
-	h.stats.deliveredMO(h.now().Sub(at)) // the log is what they read
+	h.stats.deliveredMO(at, h.now(), m.Trace) // the log is what they read
 	h.traceOUT(m, m.Addressed, false)
 	return h.callOUT(ctx, m, Delivered, ReasonNone)
 }

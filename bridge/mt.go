@@ -328,7 +328,7 @@ func (t *turn) record(ctx context.Context, res Result, d decision) error {
 		if !res.NoReceipts {
 			t.stats.receiptDue(res.Account)
 		}
-		t.stats.sentAfter(t.now().Sub(t.m.AcceptedAt))
+		t.stats.sentAfter(t.m.AcceptedAt, t.now(), t.m.Trace)
 		t.change(Change{State: Sent, At: t.now(), Link: res.Link})
 		return t.settle(ctx, false)
 	default: // stepEnd: end stores it

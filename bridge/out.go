@@ -38,7 +38,7 @@ func (h *Hub) DispatchOUT(ctx context.Context, m OUT) error {
 		return h.buryOUT(ctx, m, ReasonUndeliverable, err.Error())
 	}
 	if err == nil && m.Kind == OUTText {
-		h.stats.deliveredMO(h.now().Sub(m.At))
+		h.stats.deliveredMO(m.At, h.now(), m.Trace)
 		return h.callOUT(ctx, m, Delivered, ReasonNone)
 	}
 	return err

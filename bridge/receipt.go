@@ -159,7 +159,7 @@ func (h *Hub) apply(ctx context.Context, ref SegmentRef, m MO, r Receipt) error 
 		h.stats.receiptAfter(h.now().Sub(s.History[i].At))
 	}
 	if s.State == Delivered {
-		h.stats.deliveredAfter(h.now().Sub(s.History[0].At)) // it begins with the acceptance
+		h.stats.deliveredAfter(s.History[0].At, h.now(), s.Trace) // it begins with the acceptance
 	}
 	return h.tell(ctx, s, rev)
 }

@@ -40,7 +40,9 @@ type Stats struct {
 	SentAfter, DeliveredAfter, ReceiptAfter, DeliveredMOAfter Latency
 	// SentTime, DeliveredTime, ReceiptTime and DeliveredMOTime are the sums of these.
 	SentTime, DeliveredTime, ReceiptTime, DeliveredMOTime time.Duration
-	DeadLetters                                           map[Reason]uint64
+	// SentTraced, DeliveredTraced and DeliveredMOTraced are traced messages of those above.
+	SentTraced, DeliveredTraced, DeliveredMOTraced Exemplars
+	DeadLetters                                    map[Reason]uint64
 	// Keywords counts texts of phones that asked the bridge itself for something: a STOP or START that said
 	// something new, by whether it held for a person or for everybody, and each HELP.
 	Keywords  map[addressing.Keyword]uint64
@@ -89,17 +91,25 @@ func (c *stats) ended(s State, r Reason) {
 func (c *stats) receiptDue(account string)  { c.add(func(s *Stats) { s.ReceiptsDue[account]++ }) }
 func (c *stats) receiptCame(account string) { c.add(func(s *Stats) { s.ReceiptsCame[account]++ }) }
 
-// deliveredMO counts a text that a messenger has, d after it came from the SMSC.
-func (c *stats) deliveredMO(d time.Duration) {
-	c.add(func(s *Stats) { s.DeliveredMO++; s.DeliveredMOAfter.add(d); s.DeliveredMOTime += d })
+// deliveredMO counts a text that a messenger has at now, and that came from the SMSC at from.
+func (c *stats) deliveredMO(from, now time.Time, t Trace) {
+	d := now.Sub(from)
+	c.add(func(s *Stats) {
+		s.DeliveredMO++
+		s.DeliveredMOAfter.add(d)
+		s.DeliveredMOTime += d
+		s.DeliveredMOTraced.keep(t, d, now)
+	})
 }
 
-func (c *stats) deliveredAfter(d time.Duration) {
-	c.add(func(s *Stats) { s.DeliveredAfter.add(d); s.DeliveredTime += d })
+func (c *stats) deliveredAfter(from, now time.Time, t Trace) {
+	d := now.Sub(from)
+	c.add(func(s *Stats) { s.DeliveredAfter.add(d); s.DeliveredTime += d; s.DeliveredTraced.keep(t, d, now) })
 }
 
-func (c *stats) sentAfter(d time.Duration) {
-	c.add(func(s *Stats) { s.SentAfter.add(d); s.SentTime += d })
+func (c *stats) sentAfter(from, now time.Time, t Trace) {
+	d := now.Sub(from)
+	c.add(func(s *Stats) { s.SentAfter.add(d); s.SentTime += d; s.SentTraced.keep(t, d, now) })
 }
 
 func (c *stats) receiptAfter(d time.Duration) {
@@ -124,5 +134,6 @@ func (c *stats) snapshot() Stats {
 	s.ReceiptsDue, s.ReceiptsCame = maps.Clone(s.ReceiptsDue), maps.Clone(s.ReceiptsCame)
 	s.Ended, s.DeadLetters = maps.Clone(s.Ended), maps.Clone(s.DeadLetters)
 	s.Keywords = maps.Clone(s.Keywords)
+	s.SentTraced, s.DeliveredTraced, s.DeliveredMOTraced = maps.Clone(s.SentTraced), maps.Clone(s.DeliveredTraced), maps.Clone(s.DeliveredMOTraced)
 	return s
 }

@@ -65,13 +65,6 @@ type family struct {
 	kind prometheus.ValueType
 }
 
-// histogram is what such a metric says.
-type histogram struct {
-	family
-	bridge.Latency
-	sum time.Duration
-}
-
 func gauge(name, help string, labels ...string) family {
 	return family{prometheus.NewDesc("smsbridge_"+name, help, labels, nil), prometheus.GaugeValue}
 }
@@ -206,13 +199,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		collectHub(stats, c.accounts(stats), emit)
 		collectRefused(stats.Refused, c.networks(), emit)
 		for _, h := range []histogram{
-			{hubSentAfter, stats.SentAfter, stats.SentTime},
-			{hubDeliveredAfter, stats.DeliveredAfter, stats.DeliveredTime},
-			{hubReceiptAfter, stats.ReceiptAfter, stats.ReceiptTime},
-			{hubMOAfter, stats.DeliveredMOAfter, stats.DeliveredMOTime},
+			{hubSentAfter, stats.SentAfter, stats.SentTime, stats.SentTraced},
+			{hubDeliveredAfter, stats.DeliveredAfter, stats.DeliveredTime, stats.DeliveredTraced},
+			{hubReceiptAfter, stats.ReceiptAfter, stats.ReceiptTime, nil},
+			{hubMOAfter, stats.DeliveredMOAfter, stats.DeliveredMOTime, stats.DeliveredMOTraced},
 		} {
-			atMost, count := h.Buckets()
-			ch <- prometheus.MustNewConstHistogram(h.desc, count, h.sum.Seconds(), atMost)
+			ch <- h.metric()
 		}
 	}
 }

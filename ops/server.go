@@ -24,6 +24,9 @@ type Config struct {
 	Insecure bool
 	// Registry is what /metrics gathers. Required.
 	Registry *prometheus.Registry
+	// Exemplars has /metrics speak OpenMetrics with who asks for it, as Prometheus does: with traces of slow messages.
+	// The bound of a bucket is then written 1.0 and not 1. Default: the text format only.
+	Exemplars bool
 	// Checks are made, in order, for each /readyz.
 	Checks []Check
 	// Depths reads the depths of the queue for /admin/v1/queue. Required.
@@ -146,7 +149,7 @@ func (s *Server) routes() *router {
 	mux := &router{ServeMux: http.NewServeMux()}
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { s.reply(w, http.StatusOK, map[string]bool{"live": true}) })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{Timeout: writeTimeout - time.Second}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{Timeout: writeTimeout - time.Second, EnableOpenMetrics: s.cfg.Exemplars}))
 	mux.HandleFunc("GET /admin/v1/queue", s.queue)
 	mux.HandleFunc("GET /admin/v1/lookup", s.lookup)
 	mux.HandleFunc("GET /admin/v1/optouts", s.listOptouts)

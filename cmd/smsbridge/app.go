@@ -190,7 +190,7 @@ func (a *app) openOps(book *addressing.Book) (err error) {
 		Addr: a.cfg.Ops.Listen, Insecure: a.cfg.Ops.Insecure, Book: book, Region: a.cfg.Numbers.Region,
 		Depths: a.depths, Instances: a.instances, Audit: a.store, Dead: a.store, Undertaker: undertaker{a},
 		Control: a.control(), History: a.history, Reloader: reload,
-		Registry: ops.NewRegistry(version(), sources),
+		Registry: ops.NewRegistry(version(), sources), Exemplars: a.traces != nil,
 		Checks: []ops.Check{
 			{Name: "queue", Check: a.store.Writable},
 			{Name: "workers", Check: func(context.Context) error { return a.store.Working() }},

@@ -133,6 +133,37 @@ func TestTraceOverAKill(t *testing.T) {
 	}
 }
 
+// TestTracesInPrometheus: Debian's Prometheus has the traces of messages behind the times that they took.
+func TestTracesInPrometheus(t *testing.T) {
+	all, hashes := people("ann")
+	ann := all[0]
+	c := peers.NewCollector(t)
+	sim := startSMSC(t, smsc.Config{ReceiptDelay: time.Millisecond})
+	p := startDaemon(t, testConfig(t.TempDir(), sim.Addr(), hashes, fmt.Sprintf("traces: {endpoint: %q}\n", c.Endpoint)))
+	ann.base = p.web
+	prometheus := peers.Prometheus(t, strings.TrimPrefix(p.ops, "http://"), []byte("groups: []\n"))
+	const phone = "+33612345678"
+	m, err := ann.send(t.Context(), phone, "Bonjour", "")
+	if err != nil || m.Code != http.StatusAccepted {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	ann.awaitFinal(t, 1)
+	if _, err := sim.Send(addressing.MustParseMSISDN(phone), messages(t, sim, phone)[0].From, "Bonjour aussi"); err != nil {
+		t.Fatal(err)
+	}
+	if !ann.wrote(t, "Bonjour aussi") {
+		t.Fatal("the answer did not come")
+	}
+	trace := (operatorAt{t, p.ops}).traced(m.ID).TraceID
+	for _, metric := range []string{"smsbridge_bridge_mt_sent_seconds_bucket", "smsbridge_bridge_mt_delivered_seconds_bucket"} {
+		patiently(t, "the trace at "+metric, func() bool { return prometheus.Traces(metric)[trace] })
+	}
+	patiently(t, "the trace of the answer", func() bool {
+		of := prometheus.Traces("smsbridge_bridge_mo_delivered_seconds_bucket")
+		return len(of) == 1 && !of[trace]
+	})
+}
+
 // dataDirOf is the folder in a configuration of testConfig.
 func dataDirOf(t *testing.T, config string) string {
 	t.Helper()
