@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,9 +85,15 @@ func (c *Component) deliverText(ctx context.Context, s *session, to jid.JID, m b
 	return nil
 }
 
-// chat is a text of m's phone, with m's id.
+// chat is a text of m's phone, with m's id. Where it is about one that the person wrote it says
+// about which (XEP-0461, 3): of several they could not tell.
 func (c *Component) chat(to string, m bridge.OUT, text string) message {
+	var about *reply
+	if id := parseRef(m.NetworkID).id; id != "" {
+		about = &reply{To: cmp.Or(m.ReplyTo, to), ID: id}
+	}
 	return message{
+		Reply:    about,
 		head:     head{From: c.address(m.Phone), To: to, ID: m.ID, Type: string(stanza.ChatMessage)},
 		Body:     &text,
 		OriginID: &idOnly{m.ID},

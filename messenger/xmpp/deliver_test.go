@@ -153,14 +153,14 @@ func TestFailureReachesOtherDevices(t *testing.T) {
 	if e := st.get(); e.Type != "error" || e.To != ann+"/desk" {
 		t.Errorf("got %+v", e)
 	}
-	if e := st.get(); e.Type != "chat" || e.To != ann || e.Body != m.Detail || e.ID != m.ID {
+	if e := st.get(); e.Type != "chat" || e.To != ann || e.Body != m.Detail || e.ID != m.ID || e.Reply == nil || e.Reply.ID != "1" || e.Reply.To != ann+"/desk" {
 		t.Errorf("got %+v", e)
 	}
 	ended(t, result)
 
 	m.NetworkID = ""
 	result = deliver(t, c, m)
-	if e := st.get(); e.Type != "chat" || e.To != ann || e.Body != m.Detail {
+	if e := st.get(); e.Type != "chat" || e.To != ann || e.Body != m.Detail || e.Reply != nil {
 		t.Errorf("without an id: got %+v", e)
 	}
 	ended(t, result)

@@ -15,6 +15,7 @@
 // 3), and disco (XEP-0030), version (XEP-0092) and ping are answered.
 //
 // Also read or written: origin ids (XEP-0359), storage hints (XEP-0334), delayed
-// delivery (XEP-0203), chat states (XEP-0085: ignored) and explicit encryption
+// delivery (XEP-0203), replies (XEP-0461: a failure told as a text names the one that it is
+// about), chat states (XEP-0085: ignored) and explicit encryption
 // (XEP-0380: refused, a phone could not read it).
 package xmpp

@@ -65,6 +65,10 @@ type element struct {
 	Body    string    `xml:"body"`
 	Inner   string    `xml:",innerxml"`
 	Ping    *struct{} `xml:"urn:xmpp:ping ping"`
+	Reply   *struct {
+		ID string `xml:"id,attr"`
+		To string `xml:"to,attr"`
+	} `xml:"urn:xmpp:reply:0 reply"`
 }
 
 func newServer(t *testing.T) *server {

@@ -87,6 +87,7 @@ type message struct {
 	Body     *string   `xml:"body,omitempty"`
 	OriginID *originID `xml:"urn:xmpp:sid:0 origin-id,omitempty"`
 	Received *idOnly   `xml:"urn:xmpp:receipts received,omitempty"`
+	Reply    *reply    `xml:"urn:xmpp:reply:0 reply,omitempty"`
 	Delay    *delay    `xml:"urn:xmpp:delay delay,omitempty"`
 	Store    *struct{} `xml:"urn:xmpp:hints store,omitempty"`
 	Error    *failure  `xml:"error,omitempty"`
@@ -95,6 +96,10 @@ type message struct {
 type (
 	originID = idOnly
 	idOnly   struct {
+		ID string `xml:"id,attr"`
+	}
+	reply struct {
+		To string `xml:"to,attr"`
 		ID string `xml:"id,attr"`
 	}
 	delay struct {
