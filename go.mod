@@ -85,6 +85,6 @@ require (
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	mellium.im/reader v0.1.0 // indirect
-	mellium.im/sasl v0.3.2 // indirect
+	mellium.im/sasl v0.3.2
 	mellium.im/xmlstream v0.15.4
 )

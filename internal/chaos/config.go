@@ -23,6 +23,7 @@ type config struct {
 	every    time.Duration // between two faults, on average
 	resend   bool          // mt.unknown of the daemon
 	mild     bool          // only faults that the daemon lives through
+	xmpp     bool          // every second person comes by XMPP, if the machine has a Prosody
 	together bool          // the wire and the SMSC break while other things are broken
 	only     string        // faults by name, with commas between; empty: all
 	rest     time.Duration // how long all may take to come to its end after the last fault
@@ -54,6 +55,7 @@ func parseFlags(args []string, out io.Writer) (config, error) {
 	f.DurationVar(&c.every, "every", 700*time.Millisecond, "between two faults, on average")
 	f.BoolVar(&c.resend, "resend", false, "the daemon sends again what may not have arrived (mt.unknown: resend)")
 	f.BoolVar(&c.mild, "mild", false, "only faults of the SMSC and the wire: no kill, no stop, no full disk, no clock")
+	f.BoolVar(&c.xmpp, "xmpp", false, "every second person is an XMPP user, on a Prosody that is broken too; takes prosody")
 	f.BoolVar(&c.together, "together", false, "the wire and the SMSC break beside what else is broken, and not in turn with it")
 	f.StringVar(&c.only, "faults", "", "only these faults, with commas between: "+strings.Join(faultNames(), ", "))
 	f.DurationVar(&c.rest, "rest", 2*time.Minute, "how long all may take to come to its end when nothing breaks any more")
@@ -78,6 +80,8 @@ func (c config) check() error {
 	switch {
 	case c.people < 1 || c.people > len(names):
 		return fmt.Errorf("-people must be 1 to %d, got %d", len(names), c.people)
+	case c.xmpp && c.people < 2:
+		return fmt.Errorf("-xmpp takes -people 2 or more: the first comes by the API")
 	case c.phones < 1 || c.phones > 1000:
 		return fmt.Errorf("-phones must be 1 to 1000, got %d", c.phones)
 	case c.nodes < 0 || c.nodes > 5 || c.instances < 1 || c.instances > 5:

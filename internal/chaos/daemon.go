@@ -164,6 +164,9 @@ web:
 	for _, p := range r.people {
 		fmt.Fprintf(&b, "    - {user: %s, hash: \"%s\"}\n", p.name, p.hash)
 	}
+	if r.xmpp != nil {
+		b.WriteString(r.xmpp.settings())
+	}
 	return b.String()
 }
 

@@ -4,7 +4,7 @@
 // what others saw of it that it kept its promises.
 //
 // It builds and starts the real daemon as a process, and is itself all that is around
-// it: people who write and read through the HTTP API, an SMSC with phones that answer,
+// it: people who write and read through the HTTP API or by XMPP, an SMSC with phones that answer,
 // the wire between SMSC and daemon, and whoever kills. Each of them writes what they see
 // into one history. When the run is over, and all that was written has had the time to
 // come to its end, package history judges it.
@@ -15,6 +15,6 @@
 // when) is a function of the seed. How the machine interleaves it is not: the same seed
 // makes the same run only as far as that.
 //
-// people.go and phones.go are the people, daemon.go the process, wire.go what is between
+// people.go, xmppuser.go and phones.go are the people, xmpp.go their server, daemon.go the process, wire.go what is between
 // it and the SMSC, faults.go and its neighbours what can break, run.go the story of a run.
 package main

@@ -47,6 +47,8 @@ func faultTable() []fault {
 		{name: "silence", often: 4, doubt: true, wire: true, breaks: silent},
 		{name: "slow-wire", often: 3, doubt: true, wire: true, breaks: slowWire},
 		{name: "smsc", often: 20, doubt: true, wire: true, breaks: smscFault},
+		{name: "xmpp-kill", often: 6, needs: hasXMPP, breaks: killXMPP},
+		{name: "xmpp-cut", often: 6, needs: hasXMPP, breaks: cutXMPP},
 		{name: "disk-low", often: 2, fatal: true, where: alone, needs: hasDisk, breaks: fillDisk(minFree / 2)},
 		{name: "disk-full", often: 2, fatal: true, doubt: true, where: alone, needs: hasDisk, breaks: fillDisk(0)},
 		{name: "disk-hangs", often: 3, fatal: true, doubt: true, where: alone, needs: hasDisk, breaks: freezeDisk},

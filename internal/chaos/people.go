@@ -47,15 +47,18 @@ func newPerson(r *run, name string) *person {
 // phoneOf is the n-th phone, in digits.
 func phoneOf(n int) string { return fmt.Sprintf("336200%05d", n) }
 
-// writes sends one text after another to a phone, each until it is accepted, until ctx ends.
-func (p *person) writes(ctx context.Context, phone int) {
-	choice := p.cfg.rand(p.name, " to ", phone)
+// sends is how a person's network takes a text: person.write says more.
+type sends func(ctx context.Context, t history.Text, text string, givesUp bool)
+
+// writes sends one text after another of a person to a phone, until ctx ends.
+func (r *run) writes(ctx context.Context, name string, phone int, send sends) {
+	choice := r.cfg.rand(name, " to ", phone)
 	for seq := 0; ; seq++ {
-		if sleep(ctx, around(choice, p.cfg.pause)) != nil {
+		if sleep(ctx, around(choice, r.cfg.pause)) != nil {
 			return
 		}
-		t := history.Text{User: p.name, Phone: phoneOf(phone), Seq: seq}
-		p.write(ctx, t, compose(choice, t), choice.IntN(3) == 0)
+		t := history.Text{User: name, Phone: phoneOf(phone), Seq: seq}
+		send(ctx, t, compose(choice, t), choice.IntN(3) == 0)
 	}
 }
 

@@ -18,13 +18,14 @@ type process struct {
 	exited chan struct{}
 }
 
-// launch starts the program. read gets what it says on stderr until it ends; exited is closed
+// launch starts the program. read gets all that it says until it ends; exited is closed
 // once it is gone.
 func (p *process) launch(cmd *exec.Cmd, read func(io.Reader)) (exited chan struct{}, err error) {
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
 	}
+	cmd.Stdout = cmd.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

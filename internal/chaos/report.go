@@ -31,6 +31,7 @@ type report struct {
 	refused    int64
 	violations []history.Violation
 	samples    []sample
+	xmpp       string // what the XMPP users did; empty where there were none
 	kept       string // where the history is; empty where it is not kept
 }
 
@@ -63,6 +64,11 @@ func (r *run) askAll() error {
 		}
 		if err := p.lookBack(); err != nil {
 			return err
+		}
+	}
+	for _, u := range r.xmppUsers() { // the archive that they read is their server's
+		for n := range r.cfg.phones {
+			r.record.Add(history.Event{Kind: history.Cut, Text: history.Text{User: u.name, Phone: phoneOf(n)}})
 		}
 	}
 	return nil
@@ -121,7 +127,7 @@ func (r *run) judge(took time.Duration) (report, error) {
 		seed: r.cfg.seed, took: took, kills: int(r.counts.kills.Load()), figures: history.Count(h), faults: r.counts.faults,
 		nodeKills: int(r.counts.nodeKills.Load()),
 		starts:    slices.Sorted(slices.Values(starts)), refused: r.counts.refused.Load(), violations: history.Check(h),
-		samples: r.samples,
+		samples: r.samples, xmpp: r.xmppReport(),
 	}
 	if r.cfg.dir != "" || len(rep.violations) > 0 {
 		if err := r.keep(); err != nil {
@@ -139,8 +145,12 @@ func (r *run) keep() error {
 		if err != nil {
 			return err
 		}
-		for _, d := range r.daemons {
-			if err := os.Rename(d.log.Name(), filepath.Join(kept, d.name+".log")); err != nil {
+		logs, err := filepath.Glob(filepath.Join(r.dir, "*.log"))
+		if err != nil {
+			return err
+		}
+		for _, log := range logs {
+			if err := os.Rename(log, filepath.Join(kept, filepath.Base(log))); err != nil {
 				return err
 			}
 		}
@@ -167,6 +177,9 @@ func (p report) write(out io.Writer) {
 	fmt.Fprintf(out, "  MT: %d accepted, %d segments submitted, %d requests refused for now; ended: %s\n", f.Accepted, f.Submits, p.refused, counted(f.Ended))
 	fmt.Fprintf(out, "  sent again on purpose: %d; told twice: %d\n", f.Again, f.ToldTwice)
 	fmt.Fprintf(out, "  MO: %d written, %d taken, %d seen\n", f.Wrote, f.Taken, f.Seen)
+	if p.xmpp != "" {
+		fmt.Fprintf(out, "  %s\n", p.xmpp)
+	}
 	if n := len(p.samples); n > 0 {
 		for _, s := range strips {
 			fmt.Fprintf(out, "  %s: %.4g at the end, slope %+.2f an hour\n", s.title, float64(s.of(p.samples[n-1]))/s.unit, slopeOf(p.samples, s.of)/s.unit)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -38,6 +39,7 @@ type run struct {
 	wire    *wire
 	phones  *phones
 	people  []*person
+	xmpp    *xmpp  // nil: everybody comes by the API
 	disk    *disk  // nil: the daemon writes where the harness does
 	clock   *clock // nil: the daemon has the machine's clock
 
@@ -123,8 +125,8 @@ func (r *run) setUp() error {
 			fmt.Fprintf(r.out, "no partitions: %v\n", err)
 		}
 	}
-	for _, name := range names[:r.cfg.people] {
-		r.people = append(r.people, newPerson(r, name))
+	if err := r.gather(); err != nil {
+		return err
 	}
 	if err := r.startSMSC(); err != nil {
 		return err
@@ -135,6 +137,27 @@ func (r *run) setUp() error {
 		}
 	}
 	return r.startDaemons()
+}
+
+// gather brings the people together.
+func (r *run) gather() error {
+	if r.cfg.xmpp {
+		var err error
+		switch r.xmpp, err = newXMPP(r); {
+		case errors.Is(err, exec.ErrNotFound):
+			fmt.Fprintf(r.out, "no XMPP users: %v\n", err)
+		case err != nil:
+			return err
+		}
+	}
+	for i, name := range names[:r.cfg.people] {
+		if r.xmpp != nil && byXMPP(i) {
+			r.xmpp.users = append(r.xmpp.users, newXMPPUser(r, name))
+		} else {
+			r.people = append(r.people, newPerson(r, name))
+		}
+	}
+	return nil
 }
 
 // makeDir makes the folder that a run works in, and the one for its results.
@@ -248,7 +271,13 @@ func (r *run) live() error {
 	writing, stopWriting := context.WithCancel(r.ctx)
 	for _, p := range r.people {
 		for n := range r.cfg.phones {
-			writers.Go(func() { p.writes(writing, n) })
+			writers.Go(func() { r.writes(writing, p.name, n, p.write) })
+		}
+	}
+	for _, u := range r.xmppUsers() {
+		readers.Go(func() { u.stays(reading) })
+		for n := range r.cfg.phones {
+			writers.Go(func() { r.writes(writing, u.name, n, u.write) })
 		}
 	}
 	err := r.breakThings(r.ctx)

@@ -1,8 +1,8 @@
 package peers
 
 import (
-	"cmp"
 	_ "embed" // the configuration
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -29,7 +29,6 @@ type XMPPServer struct {
 
 	t       testing.TB
 	dir     string
-	behind  string // where the server itself has its component port, if Component is another
 	command func() *exec.Cmd
 	ready   []string // what it prints by the time that it listens
 	process *process
@@ -41,30 +40,58 @@ var prosodyConfig []byte
 // Prosody starts a server and returns once it listens.
 func Prosody(t testing.TB) *XMPPServer {
 	t.Helper()
-	program, err := exec.LookPath("prosody")
-	if err != nil {
-		missing(t, "Prosody is not installed")
-	}
 	s := &XMPPServer{C2S: FreeAddress(t), Component: FreeAddress(t), t: t, dir: t.TempDir()}
-	accounts := filepath.Join(s.dir, "data", XMPPDomain, "accounts")
-	if err := os.MkdirAll(accounts, 0o755); err != nil {
+	var err error
+	s.command, err = ProsodyCommand(s.dir, s.C2S, s.Component, "alice", "bob")
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		missing(t, "Prosody is not installed")
+	case err != nil:
 		t.Fatal(err)
 	}
-	s.write("prosody.cfg.lua", prosodyConfig)
-	for _, name := range []string{"alice", "bob"} {
-		s.write(filepath.Join("data", XMPPDomain, "accounts", name+".dat"), fmt.Appendf(nil, "return { [\"password\"] = %q; };\n", name))
-	}
 	s.ready = []string{"Activated service 'c2s' on [127.0.0.1]", "Activated service 'component' on [127.0.0.1]"}
-	s.command = func() *exec.Cmd {
-		cmd := exec.Command(program, "--config", filepath.Join(s.dir, "prosody.cfg.lua"), "-F")
-		cmd.Env = append(os.Environ(), "PEER_DIR="+s.dir, "PEER_C2S="+portOf(t, s.C2S), "PEER_COMPONENT="+portOf(t, cmp.Or(s.behind, s.Component)))
+	s.Start()
+	return s
+}
+
+// ProsodyCommand writes into dir what a server needs that listens at c2s and component, loopback
+// addresses, and has accounts whose passwords are their names. What it returns gives the command
+// for each start. The error wraps [exec.ErrNotFound] where Prosody is not installed.
+func ProsodyCommand(dir, c2s, component string, accounts ...string) (command func() *exec.Cmd, err error) {
+	program, err := exec.LookPath("prosody")
+	if err != nil {
+		return nil, err
+	}
+	_, c2sPort, err := net.SplitHostPort(c2s)
+	if err != nil {
+		return nil, err
+	}
+	_, componentPort, err := net.SplitHostPort(component)
+	if err != nil {
+		return nil, err
+	}
+	people := filepath.Join(dir, "data", XMPPDomain, "accounts")
+	if err := os.MkdirAll(people, 0o755); err != nil {
+		return nil, err
+	}
+	config := filepath.Join(dir, "prosody.cfg.lua")
+	if err := os.WriteFile(config, prosodyConfig, 0o644); err != nil {
+		return nil, err
+	}
+	for _, name := range accounts {
+		account := fmt.Appendf(nil, "return { [\"password\"] = %q; };\n", name)
+		if err := os.WriteFile(filepath.Join(people, name+".dat"), account, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return func() *exec.Cmd {
+		cmd := exec.Command(program, "--config", config, "-F")
+		cmd.Env = append(os.Environ(), "PEER_DIR="+dir, "PEER_C2S="+c2sPort, "PEER_COMPONENT="+componentPort)
 		if os.Geteuid() == 0 {
 			cmd.Env = append(cmd.Env, "PEER_ROOT=1")
 		}
 		return cmd
-	}
-	s.Start()
-	return s
+	}, nil
 }
 
 // Start starts the server again after Kill, on the same addresses and files, and returns

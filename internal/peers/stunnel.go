@@ -38,7 +38,7 @@ cert = %s
 `, outside, s.Component, filepath.Join(s.dir, "server.pem")))
 	say, ready := started([]string{"bound to " + outside})
 	launch(t, exec.Command(program, filepath.Join(s.dir, "stunnel.conf")), say).await(t, ready, program)
-	s.behind, s.Component = s.Component, outside
+	s.Component = outside
 	return s
 }
 

@@ -155,6 +155,7 @@ func TestCheckFinds(t *testing.T) {
 		{"delivered before its receipt", with(history.Told, 0, func(e *history.Event) { e.State = "delivered" }), 2, "no DELIVRD"},
 		{"delivered by the receipt of a stranger", with(history.Receipt, 2, func(e *history.Event) { e.SMSCID = "9" }), 2, "no DELIVRD"},
 		{"failed, and nobody refused it", with(history.Told, 3, func(e *history.Event) { e.State, e.Reason = "failed", "rejected" }), 2, "nobody refused"},
+		{"failed in words alone, and nobody refused it", with(history.Told, 3, func(e *history.Event) { e.State = "failed" }), 2, "nobody refused"},
 		{"undeliverable, and the receipt says otherwise", with(history.Told, 3, func(e *history.Event) { e.State, e.Reason = "failed", "undeliverable" }), 2, "nobody refused"},
 		{"expired too soon", with(history.Told, 3, func(e *history.Event) { e.State = "expired" }), 2, "validity was not over"},
 		{"unknown without a reason", with(history.Told, 3, func(e *history.Event) { e.State = "unknown" }), 2, "cast doubt"},

@@ -58,7 +58,7 @@ const (
 	Accepted Kind = "accepted" // the bridge said that it has it: ID
 	Submit   Kind = "submit"   // the SMSC saw a submit_sm: Number, Part, Parts, Taken, Answer, SMSCID, Remote
 	Receipt  Kind = "receipt"  // the SMSC is about to send a receipt: SMSCID, Stat
-	Told     Kind = "told"     // a user was told a state: ID, State, Reason
+	Told     Kind = "told"     // a user was told a state: ID, State, Reason if it came with one
 	Shown    Kind = "shown"    // what the bridge says at the end, when it is asked: ID, State
 	Wrote    Kind = "wrote"    // a phone is about to write a text: Number
 	Taken    Kind = "taken"    // the bridge answered ESME_ROK to it

@@ -45,9 +45,10 @@ func (c *checker) untrue(s *story, told int) string {
 	case "delivered":
 		return c.missing(s, "DELIVRD receipt", func(part int) bool { return c.receiptBefore(s, told, part, "DELIVRD") })
 	case "failed":
+		wordy := e.Reason == "" // it was told in words alone
 		switch {
-		case e.Reason == "rejected" && c.before(s.submits, told, func(e Event) bool { return e.Answer != "" && e.Answer != OK }):
-		case e.Reason == "undeliverable" && (c.receiptBefore(s, told, 0, "UNDELIV") || c.receiptBefore(s, told, 0, "REJECTD")):
+		case (e.Reason == "rejected" || wordy) && c.before(s.submits, told, func(e Event) bool { return e.Answer != "" && e.Answer != OK }):
+		case (e.Reason == "undeliverable" || wordy) && (c.receiptBefore(s, told, 0, "UNDELIV") || c.receiptBefore(s, told, 0, "REJECTD")):
 		default:
 			return "nobody refused it (reason " + e.Reason + ")"
 		}
