@@ -316,12 +316,12 @@ func (c condition) deadLetters() []Finding {
 	}
 	f := Finding{
 		Severity: SeverityNotice, Kind: "dead_letters", Since: c.now.Add(-c.age("dead")),
-		Text:   plural(int(n), "message was", "messages were") + " given up and wait for a decision.",
+		Text:   plural(int(n), "message was given up and waits", "messages were given up and wait") + " for a decision.",
 		Advice: "The list of dead letters has the reasons: send each again, or drop it.",
 	}
 	if first, last := c.span(time.Hour); last.hub.dead > first.hub.dead {
 		f.Severity = SeverityWarning
-		f.Text = fmt.Sprintf("%s within the last hour; %d wait for a decision.", plural(int(last.hub.dead-first.hub.dead), "message was given up", "messages were given up"), n)
+		f.Text = plural(int(last.hub.dead-first.hub.dead), "message was given up", "messages were given up") + " within the last hour; " + plural(int(n), "waits", "wait") + " for a decision."
 	}
 	return []Finding{f}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"smsbridge/addressing"
@@ -88,6 +89,46 @@ func TestOpsPageActs(t *testing.T) {
 	b.sees(`(document.querySelector("#confirm-name").value = "Zoé Łuk", document.querySelector("#confirm-yes").click(), true)`)
 	b.sees(`!document.querySelector("#confirm").open && document.querySelectorAll("#dead tr").length === 0 && !document.querySelector("#dead-none").hidden`)
 	operatorAt{t, p.ops}.does("queue audit", "pause", "resume", "drop", "Zoé Łuk from", "unroutable")
+}
+
+// TestOpsPageSendsAgain: a text that came to a number which nobody had is sent again from the page
+// once somebody has it, arrives once, and that is on record.
+func TestOpsPageSendsAgain(t *testing.T) {
+	const phone, number = "+33698765432", "+33700000099"
+	b, s, _, p, ann := onOpsPage(t)
+	o := operatorAt{t, p.ops}
+	if m, err := ann.send(t.Context(), "+33612345678", "Bonjour", ""); err != nil || m.Code != http.StatusAccepted {
+		t.Fatalf("%+v, %v", m, err) // her first event, behind which she begins to read
+	}
+	again := func(name, confirm string) {
+		t.Helper()
+		b.sees(button("#dead", "Send again") + ` && document.querySelector("#confirm").open`)
+		b.sees(`(document.querySelector("#confirm-name").value = "` + name + `", ` + button("#confirm", confirm) + `)`)
+	}
+	if _, err := s.Send(addressing.MustParseMSISDN(phone), number, "to the desk"); err != nil {
+		t.Fatal(err)
+	}
+	b.sees(`document.querySelectorAll("#dead tr").length === 1 && document.querySelector("#dead tr").textContent.includes("unroutable")`)
+	b.sees(`document.querySelector("#dead").textContent.includes("+336*****432") && !document.body.textContent.includes("698765432")`)
+	b.sees(findings("dead_letters", "1 waits for a decision."))
+	b.looks("dead")
+	b.sees(`(document.querySelector("#dead tr").old = true)`)
+	again("Zoé", "Cancel")
+	b.sees(`!document.querySelector("#confirm").open && document.querySelector("#dead tr").old`)
+	// As long as nobody has the number it is a dead letter again, a new one.
+	again("Zoé", "Send again")
+	b.sees(`document.querySelector("#done").textContent === "It is in its queue again, as a new message."`)
+	b.sees(`document.querySelectorAll("#dead tr").length === 1 && !document.querySelector("#dead tr").old`)
+	o.does("number add "+number+" --for web:ann", "is in use")
+	again("Zoé", "Send again")
+	b.sees(`!document.querySelector("#confirm").open && document.querySelectorAll("#dead tr").length === 0 && !document.querySelector("#dead-none").hidden`)
+	if !ann.wrote(t, "to the desk") {
+		t.Error("what was sent again did not arrive")
+	}
+	if all := ann.said(t, phone); !slices.Equal(all, []string{"mo to the desk"}) {
+		t.Errorf("ann reads %q", all)
+	}
+	o.does("queue audit", "requeue", "unroutable", "Zoé from")
 }
 
 // button is an expression: a button of a part of the page is there, and pressed.
