@@ -23,7 +23,8 @@ import (
 
 // CallFileConfig says where call-detail records are written, and for how long.
 type CallFileConfig struct {
-	// Dir is made if need be, for its owner alone. Required. One process at a time writes there.
+	// Dir is made if need be, for its owner alone. Required. One [CallFile] at a time
+	// writes there; another is refused.
 	Dir string
 	// MaxSize and MaxAge end a file: in bytes, default 100 MiB, and since its first record,
 	// default 24 hours. A file goes over MaxSize by one batch at most.
@@ -66,7 +67,7 @@ func NewCallFile(cfg CallFileConfig) (*CallFile, error) {
 	}
 	f := &CallFile{cfg: cfg}
 	if err := f.open(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ops: call-detail records in %s: %w", cfg.Dir, err)
 	}
 	return f, nil
 }
@@ -154,6 +155,10 @@ func (f *CallFile) open() (err error) {
 			_ = file.Close()
 		}
 	}()
+	if lockFile(file) {
+		// What it cuts off as half a line another may be writing.
+		return errors.New("another smsbridge writes there: give each a folder of its own")
+	}
 	f.known = lastIDs{}
 	if ended, err := f.endedFiles(); err == nil && len(ended) > 0 {
 		if err := f.readEnded(ended[len(ended)-1]); err != nil {

@@ -43,6 +43,29 @@ func callFile(t *testing.T, cfg ops.CallFileConfig) *ops.CallFile {
 	return f
 }
 
+func closeCalls(t *testing.T, f *ops.CallFile) {
+	t.Helper()
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCallFileOfAnother: two daemons with one folder would cut off each other's lines.
+func TestCallFileOfAnother(t *testing.T) {
+	cfg := ops.CallFileConfig{Dir: t.TempDir(), MaxSize: 1}
+	first := callFile(t, cfg)
+	writeCalls(t, first, callsOf(0, 1))
+	for n := range 2 { // the second time after it went on to another file
+		if _, err := ops.NewCallFile(cfg); err == nil || !strings.Contains(err.Error(), "another smsbridge writes there") {
+			t.Fatalf("got %v", err)
+		}
+		writeCalls(t, first, callsOf(1+n, 2+n))
+	}
+	closeCalls(t, first)
+	writeCalls(t, callFile(t, cfg), callsOf(3, 5))
+	wantIDs(t, cfg.Dir, 0, 5)
+}
+
 // idsIn gives the ids of all files of dir, in order, and the names of those that ended.
 func idsIn(t *testing.T, dir string) (ids, ended []string) {
 	t.Helper()
@@ -88,7 +111,10 @@ func TestCallFileTwice(t *testing.T) {
 	writeCalls(t, f, append(callsOf(0, 3), callsOf(0, 1)...))
 	writeCalls(t, f, callsOf(1, 4))
 	wantIDs(t, cfg.Dir, 0, 4)
-	writeCalls(t, callFile(t, cfg), callsOf(2, 6))
+	closeCalls(t, f)
+	f = callFile(t, cfg)
+	writeCalls(t, f, callsOf(2, 6))
+	closeCalls(t, f)
 	wantIDs(t, cfg.Dir, 0, 6)
 	now = now.Add(25 * time.Hour)
 	anew := callFile(t, cfg)
@@ -98,6 +124,7 @@ func TestCallFileTwice(t *testing.T) {
 		t.Errorf("ended: %v", ended)
 	}
 	// The clock stands still, and yet no file takes the place of another.
+	closeCalls(t, anew)
 	writeCalls(t, callFile(t, cfg), callsOf(6, 9))
 	wantIDs(t, cfg.Dir, 0, 9)
 }
@@ -105,7 +132,8 @@ func TestCallFileTwice(t *testing.T) {
 // TestCallFileTorn: a line that a crash left half is cut off, and its record written when it comes again.
 func TestCallFileTorn(t *testing.T) {
 	cfg := ops.CallFileConfig{Dir: t.TempDir()}
-	writeCalls(t, callFile(t, cfg), callsOf(0, 3))
+	f := callFile(t, cfg)
+	writeCalls(t, f, callsOf(0, 3))
 	name := filepath.Join(cfg.Dir, "calls.jsonl")
 	whole, err := os.ReadFile(name)
 	if err != nil {
@@ -116,7 +144,9 @@ func TestCallFileTorn(t *testing.T) {
 		if err := os.WriteFile(name, whole[:end], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		writeCalls(t, callFile(t, cfg), callsOf(2, 4))
+		closeCalls(t, f)
+		f = callFile(t, cfg)
+		writeCalls(t, f, callsOf(2, 4))
 		wantIDs(t, cfg.Dir, 0, 4)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -103,7 +104,10 @@ func lockDir(dir string) (*os.File, error) {
 	}
 	if err := lockFile(f); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("queue: the data directory %s is in use by another smsbridge (%w): stop that one, or set another directory", dir, err)
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("queue: the data directory %s is in use by another smsbridge: stop that one, or set another directory", dir)
+		}
+		return nil, fmt.Errorf("queue: the data directory %s cannot be locked, which keeps two daemons apart: %w", dir, err)
 	}
 	return f, nil
 }
