@@ -3,7 +3,9 @@ package queue_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"smsbridge/bridge"
+	"smsbridge/internal/peers"
 	"smsbridge/queue"
 )
 
@@ -45,13 +48,16 @@ func external(s *server.Server) func(*queue.Config) {
 // TestServerRestarts takes the server away while messages are held, finished and waiting.
 func TestServerRestarts(t *testing.T) {
 	dir := t.TempDir()
-	remote := natsServer(t, dir, -1)
-	s := open(t, "", external(remote))
-	port := remote.ClientURL()[strings.LastIndex(remote.ClientURL(), ":")+1:]
-	var number int
-	if _, err := fmt.Sscan(port, &number); err != nil {
+	_, port, err := net.SplitHostPort(peers.FreeAddress(t)) // nobody takes it while the server is away
+	if err != nil {
 		t.Fatal(err)
 	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote := natsServer(t, dir, number)
+	s := open(t, "", external(remote))
 	const phones, each = 4, 20
 	for n := range each {
 		for p := range phones {

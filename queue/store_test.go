@@ -130,6 +130,7 @@ func TestPanics(t *testing.T) {
 	if d.Reason != bridge.ReasonInternal || d.ID != "m-1-0" || d.MT == nil || d.MT.Text != "0" || !strings.Contains(d.Detail, "a defect") {
 		t.Errorf("dead letter %+v", d)
 	}
+	until(t, "a count of both", func() bool { return s.Stats()["mt"].Acked >= 2 }) // it comes after the acknowledgement
 	if st := s.Stats()["mt"]; st.Panics != 5 || st.Dead != 1 || st.Acked != 2 {
 		t.Errorf("stats %+v", st)
 	}

@@ -82,7 +82,7 @@ func newBrowser(t *testing.T) *browser {
 			t.Errorf("the page has a defect: %s", thrown.ExceptionDetails.Exception.Description)
 		}
 	}))
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, 4*patience) // of all steps together; each has patience
 	t.Cleanup(func() {
 		cancel()
 		cancelTab()
@@ -105,7 +105,7 @@ func (b *browser) sees(expression string) {
 	const find = `const page = (id) => document.getElementById(id)?.contentDocument;
 		const $m = (s) => page("messenger")?.querySelector(s), $p = (s) => page("phone")?.querySelector(s);
 		const $$m = (s) => [...(page("messenger")?.querySelectorAll(s) ?? [])], $$p = (s) => [...(page("phone")?.querySelectorAll(s) ?? [])];`
-	wait := chromedp.Poll[bool]("(() => {"+find+" return Boolean("+expression+"); })()", chromedp.WithPollingInterval(20*time.Millisecond))
+	wait := chromedp.Poll[bool]("(() => {"+find+" return Boolean("+expression+"); })()", chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(patience))
 	if _, err := chromedp.Run(b.ctx, wait); err != nil {
 		b.picture("failed.png")
 		b.t.Fatalf("waiting for %s: %v", expression, err)

@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait of a test; nothing waits that long unless it is broken.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // The password hashes are cheap: what a real one costs has a test of its own.
 const (
