@@ -28,7 +28,7 @@ func (h *Hub) match(ctx context.Context, m MO, short Short) error {
 		err = h.apply(ctx, ref, m, *short.Receipt)
 		if err == nil {
 			h.stats.receipt(true)
-			h.stats.receiptCame(m.Account)
+			h.stats.receiptCame(m.Account, h.now())
 			if short.Receipt.ByPhone {
 				return h.unwait(ctx, m.Account, short, ref)
 			}

@@ -34,6 +34,8 @@ type Stats struct {
 	// ReceiptsDue counts messages that were sent and that a receipt is to come for, and
 	// ReceiptsCame receipts that belong to a message, by the SMSC account.
 	ReceiptsDue, ReceiptsCame map[string]uint64
+	// ReceiptAt is when the last of these came, by the account.
+	ReceiptAt map[string]time.Time
 	// SentAfter is how long after their acceptance messages were with an SMSC, DeliveredAfter
 	// how long after it their phones had them, and ReceiptAfter how long after the SMSC took them
 	// their last receipt came. DeliveredMOAfter is how long after they came messengers had texts of phones.
@@ -59,7 +61,7 @@ func newStats() *stats {
 	return &stats{s: Stats{
 		Refused: map[Refused]uint64{}, Submits: map[Outcome]uint64{}, Ended: map[Ended]uint64{}, DeadLetters: map[Reason]uint64{},
 		Keywords:    map[addressing.Keyword]uint64{},
-		ReceiptsDue: map[string]uint64{}, ReceiptsCame: map[string]uint64{},
+		ReceiptsDue: map[string]uint64{}, ReceiptsCame: map[string]uint64{}, ReceiptAt: map[string]time.Time{},
 	}}
 }
 
@@ -88,8 +90,11 @@ func (c *stats) ended(s State, r Reason) {
 	c.add(func(all *Stats) { all.Ended[Ended{s, r}]++ })
 }
 
-func (c *stats) receiptDue(account string)  { c.add(func(s *Stats) { s.ReceiptsDue[account]++ }) }
-func (c *stats) receiptCame(account string) { c.add(func(s *Stats) { s.ReceiptsCame[account]++ }) }
+func (c *stats) receiptDue(account string) { c.add(func(s *Stats) { s.ReceiptsDue[account]++ }) }
+
+func (c *stats) receiptCame(account string, at time.Time) {
+	c.add(func(s *Stats) { s.ReceiptsCame[account]++; s.ReceiptAt[account] = at })
+}
 
 // deliveredMO counts a text that a messenger has at now, and that came from the SMSC at from.
 func (c *stats) deliveredMO(from, now time.Time, t Trace) {
@@ -132,6 +137,7 @@ func (c *stats) snapshot() Stats {
 	s := c.s
 	s.Refused, s.Submits = maps.Clone(s.Refused), maps.Clone(s.Submits)
 	s.ReceiptsDue, s.ReceiptsCame = maps.Clone(s.ReceiptsDue), maps.Clone(s.ReceiptsCame)
+	s.ReceiptAt = maps.Clone(s.ReceiptAt)
 	s.Ended, s.DeadLetters = maps.Clone(s.Ended), maps.Clone(s.DeadLetters)
 	s.Keywords = maps.Clone(s.Keywords)
 	s.SentTraced, s.DeliveredTraced, s.DeliveredMOTraced = maps.Clone(s.SentTraced), maps.Clone(s.DeliveredTraced), maps.Clone(s.DeliveredMOTraced)

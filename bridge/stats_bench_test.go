@@ -17,7 +17,7 @@ func BenchmarkStats(b *testing.B) {
 		c.receiptDue("main")
 		c.storedMO()
 		c.receipt(true)
-		c.receiptCame("main")
+		c.receiptCame("main", delivered)
 		c.receiptAfter(time.Second)
 		c.deliveredAfter(from, delivered, "")
 		c.ended(Delivered, ReasonNone)

@@ -56,7 +56,7 @@ type condition struct {
 	routes     []RouteState
 	messengers []MessengerState
 	holds      []bridge.Hold
-	several    bool // other instances work at the queue: their receipts are not counted here
+	elsewhere  map[string]time.Time // when other instances last had a receipt, by account
 }
 
 // diagnose lists what is wrong, the worst first, and what lasts longest first among those.

@@ -99,14 +99,15 @@ func (c condition) runOf(account string, of func(accountTotals) uint64) time.Tim
 // receipts says that none come, though they are due. What became due in the last moments may
 // still come; a message to a phone that is off has none for long, so one alone proves nothing.
 func (c condition) receipts(account string) []Finding {
-	if c.several || len(c.points) == 0 {
+	if len(c.points) == 0 {
 		return nil
 	}
 	last := c.points[len(c.points)-1].account(account)
-	// heard is the sample with which the last receipt came, or the oldest that there is.
+	// heard is the sample with which the last receipt came, here or at another instance, or the oldest that there is.
 	heard := c.points[0]
 	for i := len(c.points) - 1; i > 0; i-- {
-		if c.points[i].account(account).receiptsCame > c.points[i-1].account(account).receiptsCame {
+		came := c.points[i].account(account).receiptsCame > c.points[i-1].account(account).receiptsCame
+		if came || c.points[i-1].at.Before(c.elsewhere[account]) {
 			heard = c.points[i]
 			break
 		}

@@ -157,8 +157,19 @@ func TestDiagnosis(t *testing.T) {
 			})},
 		},
 		{
-			name: "receipts that other instances count",
-			c:    condition{links: orange, several: true, points: hour(100, func(i int, p *point) { p.accounts[0].receiptsDue = uint64(i) })},
+			name: "receipts that another instance gets",
+			c: condition{
+				links: orange, elsewhere: map[string]time.Time{"orange": noon.Add(-20 * time.Second)},
+				points: hour(100, func(i int, p *point) { p.accounts[0].receiptsDue = uint64(i) }),
+			},
+		},
+		{
+			name: "receipts that another instance got until five minutes ago",
+			c: condition{
+				links: orange, elsewhere: map[string]time.Time{"orange": noon.Add(-5 * time.Minute), "blue": noon},
+				points: hour(100, func(i int, p *point) { p.accounts[0].receiptsDue = uint64(i) }),
+			},
+			want: []string{"warning no_receipts"}, say: []string{"No receipt has come from orange for 5 min"},
 		},
 		{name: "the disk is gone", c: condition{links: orange, queueErr: errors.New("read-only file system")}, want: []string{"error queue_down"}, say: []string{"read-only file system"}},
 		{name: "a queue that is nearly full", c: condition{links: orange, queue: []QueueDepth{{Stage: "mo", Bytes: 90, MaxBytes: 100}}}, want: []string{"warning queue_full"}, say: []string{"90 %"}},

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -32,7 +33,6 @@ func (s *Server) findings(w http.ResponseWriter, r *http.Request) {
 		c.routes = s.cfg.Control.Routes()
 	}
 	c.holds = s.holds()
-	c.several = s.cfg.Instances != nil && len(s.cfg.Instances()) > 1
 	found := diagnose(c)
 	s.reply(w, http.StatusOK, Findings{At: c.now.UTC(), Summary: c.summary(found), Findings: found})
 }
@@ -48,7 +48,27 @@ func (h *History) condition(ctx context.Context) condition {
 	if h.src.Messengers != nil {
 		c.messengers = h.src.Messengers()
 	}
+	c.elsewhere = h.hear()
 	return c
+}
+
+// hear keeps when other instances last had a receipt of each account: those that are gone say it no more.
+func (h *History) hear() map[string]time.Time {
+	if h.src.ReceiptsElsewhere == nil {
+		return nil
+	}
+	now := h.src.ReceiptsElsewhere()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make(map[string]time.Time)
+	maps.Copy(all, h.elsewhere)
+	for account, at := range now {
+		if at.After(all[account]) {
+			all[account] = at
+		}
+	}
+	h.elsewhere = all
+	return all
 }
 
 // notice keeps since when links are not bound: a link that is tried again and again has each

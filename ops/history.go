@@ -51,6 +51,8 @@ type History struct {
 	points []point // the oldest first, at most historySize
 	// unbound is since when links are not bound, by name. It is replaced, never changed.
 	unbound map[string]time.Time
+	// elsewhere is when other instances last had a receipt, by account. It is replaced, never changed.
+	elsewhere map[string]time.Time
 }
 
 // NewHistory makes one that reads src, all of which may be nil.
@@ -77,6 +79,7 @@ func (h *History) sample(ctx context.Context) {
 	if h.src.Links != nil {
 		h.notice(h.src.Links())
 	}
+	h.hear()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.points) == historySize {

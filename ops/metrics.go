@@ -23,10 +23,12 @@ type Sources struct {
 	LinkCounts func() []LinkCounts
 	Messengers func() []MessengerState
 	Hub        func() bridge.Stats
-	Config     func() ConfigState
-	Calls      func() CallStats  // nil where no call-detail records are kept
-	Traces     func() TraceStats // nil where nothing is traced
-	Census     *Census
+	// ReceiptsElsewhere tells when other instances last had a receipt, by account.
+	ReceiptsElsewhere func() map[string]time.Time
+	Config            func() ConfigState
+	Calls             func() CallStats  // nil where no call-detail records are kept
+	Traces            func() TraceStats // nil where nothing is traced
+	Census            *Census
 }
 
 // scrapeTimeout bounds the reading of the depths: Prometheus gives up after 10 s by default.

@@ -38,6 +38,8 @@ type instanceRecord struct {
 	// Waiting are the persons and routes of which many messages wait in its lanes, with how
 	// many, for the bounds that hold for all instances together.
 	Waiting map[string]int `json:"waiting,omitempty"`
+	// Receipts is when it last had a receipt of each SMSC account: those of all may come to one.
+	Receipts map[string]time.Time `json:"receipts,omitempty"`
 	// Gone says that it holds nothing any more and never will again: left, or evicted by
 	// another because it gave no sign of life.
 	Gone string `json:"gone,omitempty"`
@@ -89,9 +91,10 @@ func (k *keeper) beat(ctx context.Context) {
 
 // renew writes the record once.
 func (k *keeper) renew(ctx context.Context) error {
+	receipts := k.lastReceipts()
 	k.mu.Lock()
 	rec := instanceRecord{
-		V: layout, Name: k.name, Process: k.process, Since: k.since, Lanes: k.wantsLanes(), Waiting: k.many(),
+		V: layout, Name: k.name, Process: k.process, Since: k.since, Lanes: k.wantsLanes(), Waiting: k.many(), Receipts: receipts,
 	}
 	me, rev := k.me, k.rev
 	k.mu.Unlock()

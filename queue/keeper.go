@@ -27,7 +27,9 @@ type keeper struct {
 	lanes   int
 	many    func() map[string]int // what the others are told of what waits here
 	start0  time.Time             // what clock counts from
-	until   atomic.Int64          // by clock: when the leases of this instance are over
+	// receipts tells the others when receipts came here; nil until somebody says.
+	receipts atomic.Pointer[func() map[string]time.Time]
+	until    atomic.Int64 // by clock: when the leases of this instance are over
 
 	kick, beatNow, again chan struct{}
 

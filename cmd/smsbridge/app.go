@@ -111,7 +111,12 @@ func (a *app) openHub(ctx context.Context, networks map[string]bridge.Messenger)
 		Queue: a.store, Journal: a.store, Archive: a.store, Parts: a.store, Marks: a.store, Begun: a.store,
 		Carrier: a.links, Sessions: sessions{a}, Reader: &a.reader, Book: book, Calls: a.calls(), Tracer: a.tracer(),
 	})
-	return book, err
+	if err != nil {
+		return nil, err
+	}
+	hub := a.hub
+	a.store.SayReceipts(func() map[string]time.Time { return hub.Stats().ReceiptAt })
+	return book, nil
 }
 
 // newLinks makes the links of the configuration. They store what comes through the
@@ -172,7 +177,7 @@ func (a *app) openOps(book *addressing.Book) (err error) {
 	a.census = ops.NewCensus(book.Census, room(a.log, "ops"))
 	sources := ops.Sources{
 		Depths: a.depths, Stages: a.stageStats, Leases: a.leases, Links: a.linkStates, LinkCounts: a.linkCounts, Messengers: a.messengerStates, Hub: a.hub.Stats,
-		Routes: a.routeStates, Records: a.records, Census: a.census,
+		Routes: a.routeStates, Records: a.records, Census: a.census, ReceiptsElsewhere: a.store.ReceiptsElsewhere,
 	}
 	if a.cfg.CallRecords != nil {
 		sources.Calls = a.callStats
