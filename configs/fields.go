@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"smsbridge/bridge"
 	"smsbridge/smpp"
@@ -50,6 +51,7 @@ func (f *file) readFields(s *section) smpp.FieldsConfig {
 	return smpp.FieldsConfig{
 		ServiceType: read(s, "service_type", octets(5), ""),
 		Validity:    read(s, "validity", oneOf(smpp.ValidityAbsolute, smpp.ValidityRelative, smpp.ValidityNone), ""),
+		Schedule:    read(s, "schedule", duration(time.Second, 7*day), 0),
 		Priority:    byte(read(s, "priority", integer(0, 3), 0)),
 		ProtocolID:  byte(read(s, "protocol_id", integer(0, 255), 0)),
 		Flash:       read(s, "flash", boolean, false),
@@ -118,6 +120,6 @@ func sameSending(s *section, link, other SMSC) {
 		s.problemf("must have the same encoding, long, national, smart_replacement and transliterate as %s, which is of the same account", other.Name)
 	}
 	if link.Fields.ConstantIDs == other.Fields.ConstantIDs && !reflect.DeepEqual(link.Fields, other.Fields) {
-		s.problemf("must have the same service_type, validity, priority, protocol_id, flash, receipts and tlvs as %s, which is of the same account", other.Name)
+		s.problemf("must have the same service_type, validity, schedule, priority, protocol_id, flash, receipts and tlvs as %s, which is of the same account", other.Name)
 	}
 }

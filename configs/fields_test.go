@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,6 +43,7 @@ func TestTextsAndFields(t *testing.T) {
     validity: relative
     priority: 3
     protocol_id: 64
+    schedule: 10m
     flash: true
     receipts: false
     message_ids: constant
@@ -54,7 +56,7 @@ func TestTextsAndFields(t *testing.T) {
 		t.Errorf("texts: -want +got:\n%s", diff)
 	}
 	if diff := cmp.Diff(smpp.FieldsConfig{
-		ServiceType: "CMT", Validity: "relative", Priority: 3, ProtocolID: 64, Flash: true, NoReceipts: true, ConstantIDs: true,
+		ServiceType: "CMT", Validity: "relative", Schedule: 10 * time.Minute, Priority: 3, ProtocolID: 64, Flash: true, NoReceipts: true, ConstantIDs: true,
 		TLVs: []bridge.TLV{{Tag: 0x1400, Value: []byte{1, 0xFF}}, {Tag: 0x1401, Value: []byte("abc")}},
 	}, got.Fields); diff != "" {
 		t.Errorf("fields: -want +got:\n%s", diff)

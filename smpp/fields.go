@@ -26,6 +26,10 @@ type FieldsConfig struct {
 	// ServiceType is 0 to 5 octets; most operators want it empty (SMPP 3.4, 5.2.11).
 	ServiceType string
 	Validity    ValidityMode
+	// Schedule has the SMSC deliver each message so long after its submit
+	// (schedule_delivery_time; SMPP 3.4, 5.2.15), written as Validity says; 0: at once.
+	// What has no more time than that left until its end goes at once.
+	Schedule time.Duration
 	// Priority is 0 to 3, of which 0 is the lowest (SMPP 3.4, 5.2.14).
 	Priority byte
 	// ProtocolID is for the phone's network (3GPP TS 23.040, 9.2.3.9).
@@ -56,7 +60,7 @@ const subunitDisplay byte = 1
 
 // submitSM makes the request for the segment that has this place, from 0.
 func (l *Link) submitSM(sub bridge.Submission, segment Segment, place int) *PDU {
-	fields := l.cfg.Fields
+	fields, now := l.cfg.Fields, time.Now()
 	s := &Short{
 		ServiceType:        fields.ServiceType,
 		Source:             sourceAddress(sub.Number),
@@ -64,7 +68,8 @@ func (l *Link) submitSM(sub bridge.Submission, segment Segment, place int) *PDU 
 		ESMClass:           segment.ESMClass,
 		ProtocolID:         fields.ProtocolID,
 		Priority:           fields.Priority,
-		Validity:           fields.Validity.period(sub.ExpiresAt, time.Now()),
+		Schedule:           fields.schedule(sub.ExpiresAt, now),
+		Validity:           fields.Validity.period(sub.ExpiresAt, now),
 		RegisteredDelivery: registeredDelivery,
 		DataCoding:         segment.DataCoding,
 		Body:               segment.Body,
@@ -104,6 +109,20 @@ func (v ValidityMode) period(until, now time.Time) string {
 		return relativeTime(until.Sub(now))
 	default:
 		return absoluteTime(until)
+	}
+}
+
+// schedule writes schedule_delivery_time of a message that is worth delivering until then, or
+// without end where that is zero; empty is at once.
+func (f FieldsConfig) schedule(until, now time.Time) string {
+	at := now.Add(f.Schedule)
+	switch {
+	case f.Schedule <= 0 || !until.IsZero() && !at.Before(until):
+		return ""
+	case f.Validity == ValidityRelative:
+		return relativeTime(f.Schedule)
+	default:
+		return absoluteTime(at)
 	}
 }
 

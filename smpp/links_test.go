@@ -148,6 +148,22 @@ func TestSubmitFlash(t *testing.T) {
 	}
 }
 
+// An account may have the SMSC deliver later.
+func TestSubmitSchedule(t *testing.T) {
+	ls, p := onePeer(t, func(c *smpp.LinkConfig) {
+		c.Fields = smpp.FieldsConfig{Schedule: time.Hour, Validity: smpp.ValidityRelative}
+	})
+	sub := submission("m", "later")
+	sub.ExpiresAt = time.Now().Add(48 * time.Hour)
+	done := submit(testContext(t), ls, sub)
+	asked := p.expect(smpp.SubmitSM)
+	if got := asked.Short.Schedule; got != "000000010000000R" {
+		t.Errorf("schedule_delivery_time %q", got)
+	}
+	p.send(answerWithID(asked, "id"))
+	receive(t, done, "the result")
+}
+
 // Segments go in order, one after the other, and none after one that was refused; a
 // later submit takes up where it ended, without a second begin.
 func TestSubmitSegments(t *testing.T) {
