@@ -17,7 +17,7 @@ import (
 // down in good order, and one that is cut off or died did not.
 func TestFellElsewhere(t *testing.T) {
 	remote := natsServer(t, t.TempDir(), -1)
-	asking := open(t, "", external(remote), quickLease)
+	asking := open(t, "", external(remote))
 	for _, tt := range []struct {
 		name    string
 		process func(t *testing.T) string
@@ -47,7 +47,7 @@ func TestFellElsewhere(t *testing.T) {
 // answering is an instance that answers.
 func answering(t *testing.T, remote *server.Server, fell bool) *queue.Store {
 	t.Helper()
-	s := open(t, "", external(remote), quickLease)
+	s := open(t, "", external(remote))
 	wantError(t, s.AnswerFor(answers{t, s.Process() + ".1", fell}), nil)
 	return s
 }
@@ -79,7 +79,7 @@ var doubt = bridge.Doubt{ID: "a", Again: "b", CameAt: time.Date(2026, 11, 23, 6,
 // does not know the question, doubts nothing.
 func TestDoubtedElsewhere(t *testing.T) {
 	remote := natsServer(t, t.TempDir(), -1)
-	asking := open(t, "", external(remote), quickLease)
+	asking := open(t, "", external(remote))
 	for _, tt := range []struct {
 		name    string
 		process string
@@ -87,7 +87,7 @@ func TestDoubtedElsewhere(t *testing.T) {
 	}{
 		{"it says yes", answering(t, remote, true).Process(), true},
 		{"it says no", answering(t, remote, false).Process(), false},
-		{"it does not answer", open(t, "", external(remote), quickLease).Process(), false},
+		{"it does not answer", open(t, "", external(remote)).Process(), false},
 		{"it is gone", "01M82FENNM1TTJDWMDG8C73V02", false},
 		{"no name", "", false},
 		{"no name of one", ">", false},

@@ -51,7 +51,7 @@ func TestInstancesShareLanes(t *testing.T) {
 		seen.add(name(m))
 		return nil
 	}
-	first := open(t, "", external(remote), quickLease)
+	first := open(t, "", external(remote))
 	stopFirst := work(t, first, handle)
 	holds(t, first, 8)
 
@@ -65,10 +65,10 @@ func TestInstancesShareLanes(t *testing.T) {
 			}
 		}
 	}()
-	second := open(t, "", external(remote), quickLease)
+	second := open(t, "", external(remote))
 	stopSecond := work(t, second, handle)
 	holds(t, first, 4, 4)
-	third := open(t, "", external(remote), quickLease)
+	third := open(t, "", external(remote))
 	work(t, third, handle)
 	holds(t, third, 2, 3, 3)
 	stopSecond()
@@ -189,7 +189,7 @@ func TestRunAlone(t *testing.T) {
 	entered := make(chan int, 10)
 	var stops []func()
 	for n := range 3 {
-		s := open(t, "", external(remote), quickLease)
+		s := open(t, "", external(remote))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() {
@@ -269,7 +269,7 @@ func TestRunAloneEndsByItself(t *testing.T) {
 	remote := natsServer(t, t.TempDir(), -1)
 	for what, s := range map[string]*queue.Store{
 		"embedded": open(t, t.TempDir()),
-		"external": open(t, "", external(remote), quickLease),
+		"external": open(t, "", external(remote)),
 	} {
 		if err := s.RunAlone(t.Context(), "task", func(context.Context) error { return failure }); !errors.Is(err, failure) {
 			t.Errorf("%s: got %v", what, err)
@@ -282,7 +282,7 @@ func TestRunAloneEndsByItself(t *testing.T) {
 // TestSharedKey: the first instance gives it, all get it.
 func TestSharedKey(t *testing.T) {
 	remote := natsServer(t, t.TempDir(), -1)
-	first, second := open(t, "", external(remote), quickLease), open(t, "", external(remote), quickLease)
+	first, second := open(t, "", external(remote)), open(t, "", external(remote))
 	alone := open(t, t.TempDir())
 	for _, tt := range []struct {
 		s           *queue.Store
@@ -301,7 +301,7 @@ func TestLostAnswer(t *testing.T) {
 	remote := natsServer(t, t.TempDir(), -1)
 	cable := newProxy(t, hostOf(t, remote.ClientURL()))
 	cable.oneWay = true
-	s, other := open(t, "", through(cable), quickLease), open(t, "", external(remote), quickLease)
+	s, other := open(t, "", through(cable)), open(t, "", external(remote))
 	story := bridge.Story{V: 1, ID: "m", Handle: ann, Phone: phone(1), State: bridge.Accepted}
 	for _, tt := range []struct {
 		name string

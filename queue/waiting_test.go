@@ -92,8 +92,8 @@ func fillUp(t *testing.T, s *queue.Store, name string, want error) (accepted int
 func TestBoundsAcrossInstances(t *testing.T) {
 	remote := natsServer(t, t.TempDir(), -1)
 	bounded := func(c *queue.Config) { c.MTMaxPerHandle = 40 }
-	works := open(t, "", external(remote), quickLease, bounded)
-	accepts := open(t, "", external(remote), quickLease, bounded)
+	works := open(t, "", external(remote), bounded)
+	accepts := open(t, "", external(remote), bounded)
 	work(t, works, func(ctx context.Context, _ bridge.MT) error {
 		<-ctx.Done()
 		return ctx.Err()
