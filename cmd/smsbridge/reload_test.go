@@ -183,13 +183,13 @@ func TestReload(t *testing.T) {
 	}
 
 	// By the change of the file alone.
-	before := o.configState().Reloads
 	_, others := people("zoe")
 	p.configure(t, testConfig(dir, s.Addr(), others, ""))
-	patiently(t, "the reload by the file", func() bool { return o.configState().Reloads > before })
-	if got, err := ann.send(t.Context(), phoneOf(1), "hi", "z"); err != nil || got.Code != http.StatusUnauthorized {
-		t.Errorf("a person who was taken out: %+v, %v", got, err)
-	}
+	// A count of reloads would not do: where the file was read before the signal, that reload may be counted late.
+	patiently(t, "the reload by the file, without who was taken out", func() bool {
+		got, err := ann.send(t.Context(), phoneOf(1), "hi", "z")
+		return err == nil && got.Code == http.StatusUnauthorized
+	})
 	for _, l := range o.links().Links {
 		if l.Binds != 1 {
 			t.Errorf("%s has bound %d times", l.Name, l.Binds)
