@@ -33,6 +33,7 @@ type Link struct {
 	session   *Session // nil while not bound
 	status    LinkStatus
 	since     time.Time
+	downSince time.Time // since when it is not bound; zero while it is, and before its first attempt ended
 	lastErr   error
 	retryAt   time.Time // of the next attempt; zero while there is none to wait for
 	listening string

@@ -326,3 +326,38 @@ func TestNewLinkRefusesKinds(t *testing.T) {
 		})
 	}
 }
+
+// TestDownSince: a link that is down is so since it was last bound, however often it was tried
+// since, and anew after it was bound.
+func TestDownSince(t *testing.T) {
+	l := listen(t)
+	cfg := quick(l.Addr().String())
+	cfg.BackoffMax = 5 * time.Millisecond
+	link := newLink(t, cfg)
+	stop := start(t, link)
+	p := bindPeer(t, l)
+	waitStatus(t, link, smpp.LinkBound)
+	bound := link.State().Since
+	l.Close() // each further attempt is refused
+	p.conn.Close()
+	seen := make(chan []smpp.LinkState, 1)
+	go func() {
+		var downs []smpp.LinkState
+		for len(downs) < 4 {
+			changed := link.Changed()
+			st := link.State()
+			if st.Status == smpp.LinkDown && (len(downs) == 0 || !st.RetryAt.Equal(downs[len(downs)-1].RetryAt)) {
+				downs = append(downs, st) // after another attempt
+			}
+			<-changed
+		}
+		seen <- downs
+	}()
+	downs := receive(t, seen, "the attempts")
+	for _, st := range downs {
+		if !st.Since.Equal(downs[0].Since) || !st.Since.After(bound) {
+			t.Errorf("down since %v and %v, bound since %v", st.Since, downs[0].Since, bound)
+		}
+	}
+	stop()
+}

@@ -33,7 +33,7 @@ type LinkState struct {
 	Pool      string     `json:"pool"`
 	Bind      BindMode   `json:"bind"`
 	Status    LinkStatus `json:"status"`
-	Since     time.Time  `json:"since"`                // when it came to Status
+	Since     time.Time  `json:"since"`                // when it came to Status; LinkDown: since when it has not been bound, over all attempts
 	LastError string     `json:"last_error,omitempty"` // why it was last down; kept while bound
 	// RetryAt is when a link that is down is tried again; zero where it is not.
 	RetryAt time.Time `json:"retry_at,omitzero"`
@@ -95,23 +95,33 @@ func (l *Link) setStatus(status LinkStatus) {
 
 func (l *Link) setBound(s *Session) {
 	l.update(func() {
-		l.session, l.status, l.since = s, LinkBound, time.Now()
+		l.session, l.status, l.since, l.downSince = s, LinkBound, time.Now(), time.Time{}
 		l.binds++
 	})
 	l.cfg.Logger.Info().Str("bind", string(l.cfg.Bind)).Msg("the link is bound")
 }
 
 func (l *Link) dropSession() {
-	l.update(func() { l.session, l.status, l.since = nil, LinkDown, time.Now() })
+	l.update(func() {
+		now := time.Now()
+		l.session, l.status, l.since, l.downSince = nil, LinkDown, now, now
+	})
 }
 
 // setDown notes why the link is down, nil meaning that it was stopped, and that it is
 // tried again in wait.
 func (l *Link) setDown(status LinkStatus, err error, wait time.Duration) {
 	l.update(func() {
-		l.status, l.since, l.retryAt = status, time.Now(), time.Time{}
+		now := time.Now()
+		l.status, l.since, l.retryAt = status, now, time.Time{}
+		if l.downSince.IsZero() {
+			l.downSince = now
+		}
+		if status == LinkDown {
+			l.since = l.downSince // an attempt that failed is no new fault
+		}
 		if err != nil {
-			l.lastErr, l.retryAt = err, l.since.Add(wait)
+			l.lastErr, l.retryAt = err, now.Add(wait)
 		}
 	})
 }
