@@ -41,6 +41,12 @@ type apiError struct {
 	Error *jetstream.APIError `json:"error"`
 }
 
+// refusedError says so in words.
+type refusedError struct{ api *jetstream.APIError }
+
+func (e *refusedError) Error() string { return "the NATS server refuses: " + e.api.Description }
+func (e *refusedError) Unwrap() error { return e.api }
+
 // exportStream writes a stream's head and chunks.
 func (s *Store) exportStream(ctx context.Context, name string, out *frameWriter) error {
 	inbox := s.nc.NewRespInbox()
@@ -107,7 +113,11 @@ func (s *Store) importStream(ctx context.Context, head streamHead, in *frameRead
 	var answer struct {
 		Subject string `json:"deliver_subject"`
 	}
-	if err := s.ask(ctx, "$JS.API.STREAM.RESTORE."+head.Name, request, &answer); err != nil {
+	// A cluster that has just come up, or has little time, takes some of its servers for away.
+	err = s.whenReady(ctx, noPlace, func() error {
+		return s.ask(ctx, "$JS.API.STREAM.RESTORE."+head.Name, request, &answer)
+	})
+	if err != nil {
 		return err
 	}
 	for {
@@ -165,7 +175,7 @@ func (s *Store) ask(ctx context.Context, subject string, data []byte, v any) err
 		return err
 	}
 	if refused.Error != nil {
-		return errors.New("the NATS server refuses: " + refused.Error.Description)
+		return &refusedError{refused.Error}
 	}
 	if v == nil {
 		return nil

@@ -43,9 +43,15 @@ const (
 // layOut makes or updates the streams and buckets. An external cluster may take a while
 // to choose its leaders, and so it tries until ctx ends.
 func (s *Store) layOut(ctx context.Context) error {
+	notYet := func(err error) bool { return passing(err) || noPlace(err) }
+	return s.whenReady(ctx, notYet, func() error { return s.tryLayOut(ctx) })
+}
+
+// whenReady tries until try has no error that an external server has for a while only, or ctx ends.
+func (s *Store) whenReady(ctx context.Context, notYet func(error) bool, try func() error) error {
 	for attempt := 0; ; attempt++ {
-		err := s.tryLayOut(ctx)
-		if err == nil || s.server != nil || !passing(err) && !noPlace(err) {
+		err := try()
+		if err == nil || s.server != nil || !notYet(err) {
 			return err
 		}
 		s.log.Warn().Err(err).Msg("queue: JetStream is not ready; trying again")

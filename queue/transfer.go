@@ -67,7 +67,8 @@ func Export(ctx context.Context, cfg Config, w io.Writer) (moved Moved, err erro
 // Import puts what Export wrote into the store of cfg, with the replicas of cfg. The whole of
 // r is checked first. A store that holds messages is refused, unless replace says that
 // all that the bridge has there may go. After an error nothing of r is in the store, or the error says what is. It
-// blocks until all is stored or ctx ends; no daemon may be at work on the store.
+// blocks until all is stored or ctx ends; where a cluster has too few servers for the replicas it waits for them, and the
+// log says so. No daemon may be at work on the store.
 func Import(ctx context.Context, cfg Config, r io.ReadSeeker, replace bool) (moved Moved, err error) {
 	if err := checkExport(r); err != nil {
 		return nil, err
