@@ -12,9 +12,19 @@ import (
 func main() { os.Exit(run()) }
 
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// The first signal asks for an orderly end; after it, a second one ends the process.
-	defer context.AfterFunc(ctx, stop)()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	// From now on no signal is lost: room for the second one while the first is handled.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		// The first asks for an orderly end; a second one ends the process at once.
+		<-signals
+		cancel()
+		again := <-signals
+		signal.Reset(again)
+		_ = syscall.Kill(syscall.Getpid(), again.(syscall.Signal))
+	}()
 	return execute(ctx, os.Args[1:], &stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 }
