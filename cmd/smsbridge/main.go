@@ -24,7 +24,9 @@ func run() int {
 		cancel()
 		again := <-signals
 		signal.Reset(again)
-		_ = syscall.Kill(syscall.Getpid(), again.(syscall.Signal))
+		if self, err := os.FindProcess(os.Getpid()); err != nil || self.Signal(again) != nil {
+			os.Exit(exitFailed) // where a process cannot send itself a signal
+		}
 	}()
 	return execute(ctx, os.Args[1:], &stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 }
