@@ -122,7 +122,7 @@ const spaceEvery = 250 * time.Millisecond
 type space struct {
 	dir   string // empty: nothing is watched
 	floor int64
-	dry   func() // is called where there is less free than a server writes at once
+	dry   *atomic.Bool // set where less is free than a server writes at once, until that was started again
 
 	mu       sync.Mutex
 	at       time.Time
@@ -145,7 +145,7 @@ func (sp *space) check(floor int64) error {
 		}
 		sp.at, sp.free, sp.readOnly = now, free, readOnly
 		if free < probeSize {
-			sp.dry()
+			sp.dry.Store(true)
 		}
 	}
 	if sp.readOnly {
@@ -154,6 +154,9 @@ func (sp *space) check(floor int64) error {
 	if sp.floor >= 0 && sp.free < floor {
 		return fmt.Errorf("%w: only %d MB are free on the disk of %s, and %d MB are the floor: free some space",
 			bridge.ErrFull, sp.free>>20, sp.dir, floor>>20)
+	}
+	if sp.dry.Load() {
+		return fmt.Errorf("%w: the disk of %s ran full: messages are taken again a moment after there is room on it", bridge.ErrFull, sp.dir)
 	}
 	return nil
 }

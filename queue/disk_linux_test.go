@@ -173,6 +173,33 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// TestDiskFullForAMoment: what the server wrote last may have failed even where there is room
+// again at once. Nothing is taken before it has been looked at, and from then on everything is.
+func TestDiskFullForAMoment(t *testing.T) {
+	dir := t.TempDir()
+	mount(t, dir, "-t", "tmpfs", "-o", "size=64m", "tmpfs")
+	s := open(t, filepath.Join(dir, "queue"), quick)
+	free := disk.Fill(t, dir)
+	n := 0
+	take := func() error { n++; return s.PublishMT(t.Context(), mt(1, n)) }
+	for err := take(); !errors.Is(err, bridge.ErrFull); err = take() {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	free()
+	for end := time.Now().Add(patience); take() != nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("with room again: %v", take())
+		}
+	}
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if err := take(); err != nil {
+			t.Fatalf("taken, and then no more: %v", err)
+		}
+	}
+}
+
 // TestDiskFails takes a real file system away in the ways in which disks do. The operator
 // unmounts it, which needs that nobody uses it, and mounts it again: what was accepted
 // had been synced and is there.

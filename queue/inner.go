@@ -35,7 +35,8 @@ type inner struct {
 	broken func(fault error)     // is told why the server cannot store
 
 	// dry is that the disk was as good as full: a block of a stream may have failed to be written, which
-	// the server itself finds out only with the next message.
+	// the server itself finds out only with the next message. It is started again once there is room, and
+	// nothing new is taken before.
 	dry atomic.Bool
 
 	mu     sync.Mutex
@@ -150,7 +151,7 @@ func (k *inner) check() error {
 	case readOnly:
 		return errReadOnly(storeDir(k.cfg))
 	case free < probeSize:
-		k.ranDry()
+		k.dry.Store(true)
 	}
 	e, err := k.current()
 	if err != nil {
@@ -181,9 +182,6 @@ func health(e *embedded) (said string) {
 func errReadOnly(dir string) error {
 	return fmt.Errorf("queue: the file system of %s is read-only: look for disk errors in the kernel's log, and mount it writable", dir)
 }
-
-// ranDry is told that the disk was as good as full: the server is started again once it is not.
-func (k *inner) ranDry() { k.dry.Store(true) }
 
 // full tells whether it is only space that is missing.
 func (k *inner) full() bool {

@@ -156,7 +156,7 @@ func (s *Store) openServer(ctx context.Context) error {
 		}
 		s.server, s.commit = server, server.commit
 		server.away = s.forgetful.away
-		s.space = space{dir: storeDir(s.cfg), floor: s.cfg.MinFree, dry: server.ranDry}
+		s.space = space{dir: storeDir(s.cfg), floor: s.cfg.MinFree, dry: &server.dry}
 	} else {
 		s.commit = newCommitter(nil)
 	}
