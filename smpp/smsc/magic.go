@@ -77,13 +77,17 @@ func (f *magic) of(digits string) play {
 	return play{receipts: 1}
 }
 
-// busy tells whether the number refuses now. Its busy time begins with the first
-// submit, and begins anew where nothing came for ten times as long.
+// anewAfter is how long after its busy time a number is taken for new. It is longer than any client
+// pauses that was refused, however short the busy time is.
+const anewAfter = time.Minute
+
+// busy tells whether the number refuses now. Its busy time begins with the first submit, and
+// with the first one after anewAfter.
 func (f *magic) busy(digits string, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	until, known := f.until[digits]
-	if !known || now.Sub(until) > 10*f.last {
+	if !known || now.Sub(until) > anewAfter {
 		if len(f.until) >= maxBusy {
 			clear(f.until)
 		}
