@@ -27,8 +27,12 @@ func TestRenamedWhileWaiting(t *testing.T) {
 	r := newRig(t, options{})
 	s := r.send(ann, phone, "Bonjour", "1")
 	waits, asked := make(chan struct{}), make(chan struct{}, 10)
-	r.messenger.script(func(ctx context.Context, _ bridge.OUT) error {
+	r.messenger.script(func(ctx context.Context, out bridge.OUT) error {
 		asked <- struct{}{}
+		if out.Handle == ann {
+			<-ctx.Done() // the new name ends it
+			return ctx.Err()
+		}
 		select {
 		case <-waits:
 			return nil
