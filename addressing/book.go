@@ -76,6 +76,7 @@ type plan struct {
 	dedicated    map[Handle]Number
 	owners       map[Number]Handle
 	pool, shared []Number
+	uses         map[Number]string // what each of all these is for: a look-up asks, whatever the size of the pool
 	inbox        Handle
 	inboxes      map[Number]Handle
 	releaseAfter time.Duration
@@ -110,6 +111,7 @@ func NewBook(store Store, cfg Config) (*Book, error) {
 func (b *Book) Prepare(cfg Config) (apply func(), err error) {
 	p := &plan{
 		dedicated: make(map[Handle]Number, len(cfg.Dedicated)), owners: make(map[Number]Handle, len(cfg.Dedicated)),
+		uses:  make(map[Number]string, len(cfg.Dedicated)+len(cfg.Pool)+len(cfg.Shared)),
 		inbox: cfg.Inbox, inboxes: cfg.Inboxes,
 		releaseAfter: cmp.Or(cfg.ReleaseAfter, 90*24*time.Hour), rest: cmp.Or(cfg.Rest, 30*24*time.Hour),
 		readable: cfg.Readable, served: cfg.Served,
@@ -122,25 +124,26 @@ func (b *Book) Prepare(cfg Config) (apply func(), err error) {
 			return nil, fmt.Errorf("addressing: %s has two dedicated numbers, %s and %s", h, other, n)
 		}
 		p.dedicated[h] = n
-		p.owners[n] = h
+		p.owners[n], p.uses[n] = h, UseDedicated
 	}
 	for _, n := range cfg.Pool {
-		if _, dedicated := p.owners[n]; dedicated {
+		if p.uses[n] == UseDedicated {
 			return nil, fmt.Errorf("addressing: %s is dedicated and in the pool", n)
 		}
 		if !n.CanReply() {
 			return nil, fmt.Errorf("addressing: nobody can answer %s, so it cannot be in the pool", n)
 		}
-		if !slices.Contains(p.pool, n) {
-			p.pool = append(p.pool, n)
+		if p.uses[n] == "" {
+			p.pool, p.uses[n] = append(p.pool, n), UsePool
 		}
 	}
 	for _, n := range cfg.Shared {
-		if _, dedicated := p.owners[n]; dedicated || slices.Contains(p.pool, n) {
+		switch p.uses[n] {
+		case "":
+			p.shared, p.uses[n] = append(p.shared, n), UseShared
+		case UseShared: // it stands there twice
+		default:
 			return nil, fmt.Errorf("addressing: %s is shared, and dedicated or in the pool", n)
-		}
-		if !slices.Contains(p.shared, n) {
-			p.shared = append(p.shared, n)
 		}
 	}
 	return func() { b.file.Store(p) }, nil

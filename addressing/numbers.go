@@ -226,18 +226,7 @@ func (b *Book) countOpen(r *Record, open map[Number]int) {
 }
 
 // fileUse is what the configuration has n for; empty where it has it not.
-func (b *Book) fileUse(n Number) string {
-	switch _, dedicated := b.plan().owners[n]; {
-	case dedicated:
-		return UseDedicated
-	case slices.Contains(b.plan().pool, n):
-		return UsePool
-	case slices.Contains(b.plan().shared, n):
-		return UseShared
-	default:
-		return ""
-	}
-}
+func (b *Book) fileUse(n Number) string { return b.plan().uses[n] }
 
 // useOf is what n is for today: what the configuration says goes before what was added.
 func (b *Book) useOf(n Number) string {
