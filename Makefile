@@ -65,8 +65,8 @@ peers: ## install the servers that nobody here wrote (Debian), and test against 
 fuzz: ## each fuzz test for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
 
-bench: ## the smpp room beside other SMPP clients; bench/README.md says how
-	cd bench && $(GO) run . submit && $(GO) run . both -windows 100 && $(GO) run . memory
+bench: ## the smpp room beside other SMPP clients, and look-ups; bench/README.md says how
+	cd bench && $(GO) run . submit && $(GO) run . both -windows 100 && $(GO) run . memory && $(GO) run . lookup
 
 power: ## cut the power of a disk POWER_ROUNDS times on each file system (root; xfsprogs, btrfs-progs)
 	SMSBRIDGE_POWER_ROUNDS=$(POWER_ROUNDS) SMSBRIDGE_POWER_SEED=$(POWER_SEED) \

@@ -1,4 +1,5 @@
-// Command bench measures the smpp room beside other SMPP clients; README.md says how.
+// Command bench measures the smpp room beside other SMPP clients, and how long it takes to find whose
+// an answer is; README.md says how.
 package main
 
 import (
@@ -13,11 +14,12 @@ import (
 	"smsbridge/smpp"
 )
 
-const usage = `usage: go run . submit|both|memory|smsc [flags]
+const usage = `usage: go run . submit|both|memory|lookup|smsc [flags]
 
   submit   submits a second, side by side with go-smpp and gosmpp
   both     MT and MO at once, each MO stored before its response
   memory   the memory of the process over many submits
+  lookup   whose an answer is, among many conversations
   smsc     the SMSC that the others start in a process of its own
 `
 
@@ -40,7 +42,9 @@ func run(args []string) error {
 	only := flags.String("only", "", "submit: the one client to measure, such as smsbridge; both: the one store; default: all")
 	profile := flags.String("cpuprofile", "", "a file for a CPU profile")
 	count := flags.Int64("n", 10_000_000, "memory: how many submits")
-	dir := flags.String("dir", "", "both: where to store, on a real disk; default: the folder for temporary files")
+	conversations := flags.Int("conversations", 1_000_000, "lookup: in how many")
+	lookups := flags.Int("lookups", 300_000, "lookup: how many look-ups of each kind")
+	dir := flags.String("dir", "", "both, lookup: where to store, on a real disk; default: the folder for temporary files")
 	mtRate := flags.Int("mt-rate", 61_000, "both: so many MT a second; 0: as fast as it goes")
 	moWindow := flags.Int("mo-window", smpp.DefaultMaxHandlers, "both, smsc: so many deliver_sm without an answer, from the first submit_sm on")
 	if err := flags.Parse(args[1:]); err != nil {
@@ -68,6 +72,11 @@ func run(args []string) error {
 		return both(sizes, *rounds, *duration, bothOptions{mtRate: *mtRate, moWindow: *moWindow, dir: *dir, only: *only})
 	case "memory":
 		return memory(sizes[len(sizes)-1], *count)
+	case "lookup":
+		if *conversations < 1 || *lookups < 1 {
+			return fmt.Errorf("-conversations and -lookups must be at least 1")
+		}
+		return lookup(*conversations, *lookups, *dir)
 	case "smsc":
 		return serve(*moWindow)
 	default:

@@ -21,7 +21,7 @@ const day = 24 * time.Hour
 
 // The Numbers of the world below.
 var (
-	bookPool   = poolOf(2)
+	bookPool   = []addressing.Number{addressing.MustParseNumber("+33700000000"), addressing.MustParseNumber("+33700000001")}
 	bookShared = addressing.MustParseNumber("36180;phone-context=+33")
 	bookDesk   = addressing.MustParseNumber("+33700000009")
 )
