@@ -59,11 +59,16 @@ func lookup(n, count int, dir string) (err error) {
 	if err != nil {
 		return err
 	}
+	census, err := book.Census(context.Background())
+	if err != nil {
+		return err
+	}
 	each := func(bytes int64) string { return fmt.Sprintf("%d B", bytes/int64(n)) }
 	fmt.Printf("Look-ups in %d conversations, %d of each kind\n\n| | |\n| --- | --: |\n", n, count)
 	for _, row := range [][2]string{
 		{"in memory, p50", share(again, 50).String()}, {"in memory, p99", share(again, 99).String()},
 		{"the first time, p50", share(first, 50).String()}, {"the first time, p99", share(first, 99).String()},
+		{"the census of all for the metrics", census.Took.Round(10 * time.Millisecond).String()},
 		{"opening the store", opened.Round(10 * time.Millisecond).String()},
 		{"heap of the NATS server, a conversation", each(server)},
 		{"disk, a conversation", each(disk)},
