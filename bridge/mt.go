@@ -279,6 +279,8 @@ func (t *turn) submission(turn context.Context, notStored *error) Submission {
 			}
 			return *notStored
 		},
+		// A process that was stopped finds its turn over by this first: another instance may have the message.
+		May:      turn.Err,
 		Answered: t.answered(),
 		Late:     func(ctx context.Context, res Result) { hub.late(ctx, id, phone, res) },
 	}

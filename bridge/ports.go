@@ -160,6 +160,9 @@ type Submission struct {
 	// Attempt is called once, when the link is chosen and its window has room,
 	// right before the first octet is written. Where it fails nothing is written.
 	Attempt func(ctx context.Context, link, account string) error
+	// May is asked right before each segment is written; where it gives an error nothing more is, and
+	// the outcome is OutcomeNotWritten. It must not block. Nil: it may.
+	May func() error
 	// Late is called, at most once and maybe before Submit has returned, where an answer
 	// comes after it had to end with OutcomeUnknown. It gets what the Result would have been:
 	// OutcomeNotWritten where a segment was accepted and those behind it were not written.

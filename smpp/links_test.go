@@ -241,6 +241,37 @@ func TestSubmitNotWritten(t *testing.T) {
 	}
 }
 
+// What may not be written any more is not, also between two segments, and gives its slot back.
+func TestSubmitMayNotGoOn(t *testing.T) {
+	for first := range 2 {
+		t.Run(fmt.Sprint(first, " written"), func(t *testing.T) {
+			ls, p := onePeer(t, func(c *smpp.LinkConfig) { c.Window = 1 })
+			long := submission("long", strings.Repeat("0123456789", 40)) // three segments
+			asked := 0
+			long.May = func() error {
+				if asked++; asked > first {
+					return bridge.ErrTakenOver
+				}
+				return nil
+			}
+			done := submit(testContext(t), ls, long)
+			for range first {
+				p.send(answerWithID(p.expect(smpp.SubmitSM), "a"))
+			}
+			got := receive(t, done, "the result")
+			if got.Outcome != bridge.OutcomeNotWritten || !errors.Is(got.Err, bridge.ErrTakenOver) || len(got.SMSCIDs) != first || got.Total != 3 {
+				t.Errorf("got %+v", got)
+			}
+			p.barrier() // nothing more was written
+			done = submit(testContext(t), ls, submission("m", "hi"))
+			p.send(answerWithID(p.expect(smpp.SubmitSM), "b"))
+			if got := receive(t, done, "the next"); got.Outcome != bridge.OutcomeSent {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
 func TestSubmitUnsendable(t *testing.T) {
 	ls := newLinks(t)
 	for name, text := range map[string]string{"empty": "", "not UTF-8": "a\xff", "too long": strings.Repeat("x", 10_000)} {

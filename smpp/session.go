@@ -211,7 +211,7 @@ func (s *Session) keepAlive(ctx context.Context) {
 func (s *Session) enquire() {
 	frame, err := Encode(&PDU{Command: EnquireLink})
 	if err == nil {
-		_, err = s.enqueue(EnquireLink, frame, nil)
+		_, err = s.enqueue(EnquireLink, frame, Extra{})
 	}
 	if err != nil {
 		s.cfg.Logger.Debug().Err(err).Msg("no enquire_link sent")
@@ -292,7 +292,7 @@ func (s *Session) Unbind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := s.enqueue(Unbind, frame, nil)
+	r, err := s.enqueue(Unbind, frame, Extra{})
 	ended := s.done // the peer unbinds already: it gets its answer and closes
 	if err == nil {
 		ended = r.done

@@ -11,7 +11,7 @@ const keptOverdue = 1000
 
 // giveUpLocked remembers a request that timed out.
 func (s *Session) giveUpLocked(r *request) {
-	if r.late == nil {
+	if r.extra.Late == nil {
 		return
 	}
 	if len(s.overdue) == keptOverdue {
@@ -55,6 +55,6 @@ func (s *Session) answeredLate(ctx context.Context, r *request, p *PDU) {
 				s.panicked(v, p.Command)
 			}
 		}()
-		r.late(ctx, answer)
+		r.extra.Late(ctx, answer)
 	})
 }

@@ -21,7 +21,7 @@ type request struct {
 	done     chan struct{}
 	resp     *PDU
 	err      error
-	late     func(ctx context.Context, answer *PDU) // see [Slot.SendLate]; may be nil
+	extra    Extra
 
 	// Its place among the overdue-to-be; see [deadlines].
 	deadline   time.Time
@@ -94,16 +94,25 @@ func (sl *Slot) Release() {
 // answer, the response timeout or the end of the Session, so Run must be running. The
 // error wraps ErrNotWritten or ErrUnknown. An answer that comes later still is
 // counted and logged by the Session.
-func (sl *Slot) Send(ctx context.Context, p *PDU) (*PDU, error) { return sl.SendLate(ctx, p, nil) }
+func (sl *Slot) Send(ctx context.Context, p *PDU) (*PDU, error) { return sl.SendWith(ctx, p, Extra{}) }
 
-// SendLate is Send, and has late called, at most once and in a goroutine of its own, with
-// an answer that comes after the response timeout, while the Session lasts. Its ctx ends
-// with the Session. Of the last 1000 requests that timed out late answers are known.
-func (sl *Slot) SendLate(ctx context.Context, p *PDU, late func(ctx context.Context, answer *PDU)) (*PDU, error) {
+// Extra is what a request may ask for beyond its answer.
+type Extra struct {
+	// Late is called, at most once and in a goroutine of its own, with an answer that comes after the
+	// response timeout, while the Session lasts. Its ctx ends with the Session. Of the last 1000
+	// requests that timed out late answers are known. May be nil.
+	Late func(ctx context.Context, answer *PDU)
+	// May is asked right before the request is written; where it gives an error nothing is, and the
+	// error of the request wraps that and ErrNotWritten. It must not block, nor call the Session. Nil: it may.
+	May func() error
+}
+
+// SendWith is Send with more.
+func (sl *Slot) SendWith(ctx context.Context, p *PDU, extra Extra) (*PDU, error) {
 	if sl.released.Load() {
 		return nil, fmt.Errorf("%w: the window slot was released before", ErrNotWritten)
 	}
-	return checked(sl.s.exchange(ctx, p, late))
+	return checked(sl.s.exchange(ctx, p, extra))
 }
 
 // checked is an answer of which the Status may be read. A generic_nack that says that all
@@ -120,7 +129,7 @@ func checked(answer *PDU, err error) (*PDU, error) {
 // ctx and errors see [Slot.Send]; use [Session.Unbind] to unbind.
 func (s *Session) Request(ctx context.Context, p *PDU) (*PDU, error) {
 	if p.Command.isBind() || p.Command == EnquireLink {
-		return s.exchange(ctx, p, nil)
+		return s.exchange(ctx, p, Extra{})
 	}
 	slot, err := s.Reserve(ctx)
 	if err != nil {
@@ -130,7 +139,7 @@ func (s *Session) Request(ctx context.Context, p *PDU) (*PDU, error) {
 	return slot.Send(ctx, p)
 }
 
-func (s *Session) exchange(ctx context.Context, p *PDU, late func(context.Context, *PDU)) (*PDU, error) {
+func (s *Session) exchange(ctx context.Context, p *PDU, extra Extra) (*PDU, error) {
 	if p.Command.IsResponse() || !p.Command.HasResponse() {
 		return nil, fmt.Errorf("%w: %s has no answer to wait for", ErrNotWritten, p.Command)
 	}
@@ -141,7 +150,7 @@ func (s *Session) exchange(ctx context.Context, p *PDU, late func(context.Contex
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotWritten, err)
 	}
-	r, err := s.enqueue(p.Command, frame, late)
+	r, err := s.enqueue(p.Command, frame, extra)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +186,7 @@ func (s *Session) await(ctx context.Context, r *request) (*PDU, error) {
 }
 
 // enqueue gives the request its sequence_number and hands it to the writer.
-func (s *Session) enqueue(command Command, frame []byte, late func(context.Context, *PDU)) (*request, error) {
+func (s *Session) enqueue(command Command, frame []byte, extra Extra) (*request, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended || s.unbinding {
@@ -185,7 +194,7 @@ func (s *Session) enqueue(command Command, frame []byte, late func(context.Conte
 	}
 	s.unbinding = command == Unbind
 	r := s.enqueueLocked(command, frame)
-	r.late = late
+	r.extra = extra
 	return r, nil
 }
 

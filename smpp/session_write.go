@@ -68,7 +68,8 @@ func (s *Session) writeLoop() error {
 	}
 }
 
-// take moves the head of the queue into batch. From here on these are begun.
+// take moves the head of the queue into batch, but for requests that may not be written any more.
+// From here on these are begun.
 func (s *Session) take(batch []outgoing) []outgoing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,11 +78,17 @@ func (s *Session) take(batch []outgoing) []outgoing {
 	}
 	now := time.Now()
 	size, n := 0, 0
-	for n < len(s.queue) && (n == 0 || size+len(s.queue[n].frame) <= maxBatch) {
+	for n < len(s.queue) && (size == 0 || size+len(s.queue[n].frame) <= maxBatch) {
 		out := s.queue[n]
+		n++
+		if r := out.request; r != nil && r.extra.May != nil {
+			if err := r.extra.May(); err != nil {
+				s.failLocked(r, err)
+				continue
+			}
+		}
 		batch = append(batch, out)
 		size += len(out.frame)
-		n++
 		if r := out.request; r != nil {
 			r.begun = true
 			if r.answer != 0 {

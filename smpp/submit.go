@@ -38,7 +38,7 @@ func (l *Link) submit(ctx context.Context, g grant, sub bridge.Submission, segme
 		}
 		g.permit.sent = time.Now()
 		sent := g.permit.sent
-		answer, err := g.slot.SendLate(ctx, l.submitSM(sub, segments[i], i), l.whenLate(sub.Late, r, segments[i].Count, g.permit))
+		answer, err := g.slot.SendWith(ctx, l.submitSM(sub, segments[i], i), Extra{Late: l.whenLate(sub.Late, r, segments[i].Count, g.permit), May: sub.May})
 		taken := false
 		if err != nil {
 			g.permit.giveBack()
