@@ -72,6 +72,7 @@ func TestParseNumber(t *testing.T) {
 		{"alphanumeric", "Acme 24", addressing.Alphanumeric, "Acme 24"},
 		{"digits alone", "36180", addressing.NoNumber, ""},
 		{"short code of no country", "36180;phone-context=+", addressing.NoNumber, ""},
+		{"short code of two pluses", "36180;phone-context=++33", addressing.NoNumber, ""},
 		{"short code of an unknown country", "36180;phone-context=+999", addressing.NoNumber, ""},
 		{"name too long", "Acme Telephones", addressing.NoNumber, ""},
 		{"name without a letter", "24-7", addressing.NoNumber, ""},
@@ -112,7 +113,7 @@ func TestBareDigitsAsNumber(t *testing.T) {
 }
 
 func FuzzParseMSISDN(f *testing.F) {
-	for _, s := range []string{"+33612345678", "0612345678", "tel:+1-202-555-0100", "٠٦١٢٣٤٥٦٧٨", "+800 1234 5678", "36180;phone-context=+33"} {
+	for _, s := range []string{"+33612345678", "0612345678", "tel:+1-202-555-0100", "٠٦١٢٣٤٥٦٧٨", "+800 1234 5678", "36180;phone-context=+33", "01000;phone-context=++1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -212,7 +212,7 @@ func mendFrench(code, national string) string {
 // the code is none, or is of no region, as 800 is.
 func mainRegion(code string) string {
 	n, err := strconv.Atoi(code)
-	if err != nil || code == "" || code[0] == '0' {
+	if err != nil || !allDigits(code) || code[0] == '0' { // Atoi takes a sign too
 		return ""
 	}
 	region := phonenumbers.GetRegionCodeForCountryCode(n)

@@ -22,6 +22,7 @@ func TestShortNumbers(t *testing.T) {
 		{"114", "", ""},
 		{"+33114", "", ""},
 		{"114;phone-context=corp.example", "", ""},
+		{"114;phone-context=++33", "", ""},
 	} {
 		m, err := addressing.ParseShort(tt.in, tt.region)
 		if m.String() != tt.want || (tt.want == "") != errors.Is(err, addressing.ErrInvalid) {
