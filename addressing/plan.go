@@ -60,10 +60,11 @@ func (d dialled) possible() bool {
 	return ok && again.digits == d.digits
 }
 
-// validE164 tells whether a numbering plan has given out the range of digits.
+// validE164 tells whether a numbering plan has given out the range of digits. What a plan
+// has beyond the length of E.164, as Germany's has, no other network reaches.
 func validE164(digits string) bool {
 	n, ok := fromE164(digits)
-	return ok && phonenumbers.IsValidNumber(n)
+	return ok && len(digits) <= maxE164 && phonenumbers.IsValidNumber(n)
 }
 
 // possibleE164 tells whether digits can be a phone's number as they stand.

@@ -71,7 +71,7 @@ func (sp *spelling) readParameters(all string) error {
 			code, global := strings.CutPrefix(value, "+")
 			code = strings.Map(dropVisual, code)
 			if !global || mainRegion(code) == "" {
-				return fmt.Errorf("%w: %q is a number inside the network %s only: write it like +33612345678", ErrInvalid, sp.text, value)
+				return fmt.Errorf("%w: %q is a number inside the network %q only: write it like +33612345678", ErrInvalid, sp.text, value)
 			}
 			sp.context = code
 		}
