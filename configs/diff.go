@@ -152,6 +152,9 @@ func wordFor(v reflect.Value) string {
 	if v.IsZero() && v.Kind() != reflect.Bool {
 		return notSet
 	}
+	if d, ok := reflect.TypeAssert[time.Duration](v); ok {
+		return brief(d) // as the file has it
+	}
 	return HideSecrets(fmt.Sprint(v.Interface()))
 }
 

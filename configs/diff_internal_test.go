@@ -41,7 +41,7 @@ func TestDiff(t *testing.T) {
 	}{
 		{"a number", func(c *Config) { c.SMSCs[0].Window = 77 }, "smsc.one.window: 77, was 50", false},
 		{"what was not set", func(c *Config) { c.SMSCs[0].Rate = 0 }, "smsc.one.rate: not set, was 12.5", false},
-		{"a duration", func(c *Config) { c.MT.Validity = time.Hour }, "mt.validity: 1h0m0s, was 36h0m0s", false},
+		{"a duration", func(c *Config) { c.MT.Validity = time.Hour }, "mt.validity: 1h, was 36h", false},
 		{"the level", func(c *Config) { c.Log.Level = zerolog.WarnLevel }, "log.level: warn, was debug", false},
 		{"a secret", func(c *Config) { c.SMSCs[0].Password = NewSecret("other") }, "smsc.one.password: changed", false},
 		{"TLS", func(c *Config) { c.SMSCs[0].TLS = &tls.Config{} }, "smsc.one.tls: set, was not set", false},
