@@ -15,12 +15,13 @@ import (
 type doubting struct {
 	inDoubt map[string]bool // by id; each once
 	asked   []string        // the connections
+	of      []bridge.Doubt  // and what was asked of each
 }
 
 func (*doubting) Fell(context.Context, string) bool { return false }
 
 func (d *doubting) Doubted(_ context.Context, session string, q bridge.Doubt) bool {
-	d.asked = append(d.asked, session)
+	d.asked, d.of = append(d.asked, session), append(d.of, q)
 	yes := d.inDoubt[q.ID]
 	delete(d.inDoubt, q.ID)
 	return yes
@@ -55,11 +56,15 @@ func TestSentAgainOverAnotherBind(t *testing.T) {
 			for i := range tt.after {
 				sessions = append(sessions, r.bind(string(rune('s'+i))))
 			}
-			r.clock.pass(time.Hour)
+			received := time.Hour
+			r.clock.pass(received)
 			var all []bridge.MO
+			came := make(map[string]bridge.MO)
 			for i, after := range tt.after {
 				r.clock.pass(after)
-				all = append(all, r.text(sessions[i], phone, number, "ok"))
+				received += after
+				m := up(r.text(sessions[i], phone, number, "ok"), 0, received)
+				all, came[m.ID] = append(all, m), m
 			}
 			for _, i := range tt.inDoubt {
 				doubts.inDoubt[all[i].ID] = true
@@ -71,6 +76,11 @@ func TestSentAgainOverAnotherBind(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.asked, doubts.asked); diff != "" {
 				t.Error(diff)
+			}
+			for _, q := range doubts.of {
+				if m := came[q.Again]; !q.CameAt.Equal(m.ReceivedAt) || q.Came != m.Received {
+					t.Errorf("%s came at %v, %v; asked with %v, %v", q.Again, m.ReceivedAt, m.Received, q.CameAt, q.Came)
+				}
 			}
 			if got := r.told(ann, tt.want); len(got) != tt.want {
 				t.Errorf("ann reads %q, want %d", got, tt.want)

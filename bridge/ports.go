@@ -120,6 +120,8 @@ type Doubt struct {
 	ID     string    `json:"id"`      // the one that came first
 	Again  string    `json:"again"`   // the one that came later
 	CameAt time.Time `json:"came_at"` // when that did
+	// Came is the same moment by a clock that nobody sets; it may be unset.
+	Came Uptime `json:"came,omitzero"`
 }
 
 // SentAgainWithin is how long an SMSC is reckoned to send again what it was told to. SMSCs do so after

@@ -94,9 +94,9 @@ func (h *Hub) doubted(ctx context.Context, s sighting, m MO, ago time.Duration) 
 	case ago.Abs() > SentAgainWithin:
 		return false
 	case ago >= 0:
-		return h.Sessions.Doubted(ctx, s.Session, Doubt{ID: last, Again: m.ID, CameAt: m.ReceivedAt})
+		return h.Sessions.Doubted(ctx, s.Session, Doubt{ID: last, Again: m.ID, CameAt: m.ReceivedAt, Came: m.Received})
 	default:
-		return h.Sessions.Doubted(ctx, m.Session, Doubt{ID: m.ID, Again: last, CameAt: s.ReceivedAt})
+		return h.Sessions.Doubted(ctx, m.Session, Doubt{ID: m.ID, Again: last, CameAt: s.ReceivedAt, Came: s.Received})
 	}
 }
 

@@ -73,7 +73,7 @@ func (a answers) Doubted(_ context.Context, _ string, q bridge.Doubt) bool {
 	return a.yes
 }
 
-var doubt = bridge.Doubt{ID: "a", Again: "b", CameAt: time.Date(2026, 11, 23, 6, 0, 0, 1, time.UTC)}
+var doubt = bridge.Doubt{ID: "a", Again: "b", CameAt: time.Date(2026, 11, 23, 6, 0, 0, 1, time.UTC), Came: bridge.Uptime{Boot: "b", Since: 1}}
 
 // TestDoubtedElsewhere: an instance that lives is asked; one that is gone, or that has another version and
 // does not know the question, doubts nothing.

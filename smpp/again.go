@@ -101,10 +101,11 @@ func (d *doubts) stored(m bridge.MO, came time.Time) {
 // again over the connections of another process, or while the first is being stored, has an id of its own, so that the
 // hub asks this.
 func (d *doubts) holds(q bridge.Doubt) bool {
+	came := cameHere(q)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if one, ok := d.under[q.ID]; ok {
-		if one.again == "" && !q.CameAt.Before(one.came.Add(lateAfter)) {
+		if one.again == "" && !came.Before(one.came.Add(lateAfter)) {
 			one.again = q.Again
 		}
 		return one.again == q.Again
@@ -114,7 +115,7 @@ func (d *doubts) holds(q bridge.Doubt) bool {
 		if one.id != q.ID {
 			continue
 		}
-		if one.again == "" && !q.CameAt.Before(one.after) && !q.CameAt.After(one.until) {
+		if one.again == "" && !came.Before(one.after) && !came.After(one.until) {
 			one.again = q.Again
 			e.Value = one
 			d.unsay(e)
@@ -122,6 +123,15 @@ func (d *doubts) holds(q bridge.Doubt) bool {
 		return one.again == q.Again
 	}
 	return false
+}
+
+// cameHere is when the later message of q came, by the clocks of this process. The time of day
+// decides only where it came to another machine: somebody may have set it since.
+func cameHere(q bridge.Doubt) time.Time {
+	if up := uptime(); up.Boot != "" && up.Boot == q.Came.Boot {
+		return time.Now().Add(q.Came.Since - up.Since)
+	}
+	return q.CameAt
 }
 
 func (d *doubts) put(one doubt) {

@@ -199,3 +199,38 @@ func TestDoubtsHold(t *testing.T) {
 		})
 	}
 }
+
+// Somebody sets the time of day back after the first came: when the second came is told by
+// the clock that nobody sets.
+func TestClockIsSetBetweenDoubts(t *testing.T) {
+	up := uptime()
+	if up == (bridge.Uptime{}) {
+		t.Skip("this system does not tell for how long it has been switched on")
+	}
+	const set = -36 * time.Minute
+	tests := []struct {
+		name string
+		came time.Duration // before the second
+		want bool
+	}{
+		{"while the first was being stored for long", lateAfter + time.Second, true},
+		{"at once", time.Second, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var d doubts
+			m := saying("yes", "a")
+			d.begin(&m, time.Now().Add(-tt.came))
+			if got := d.holds(bridge.Doubt{ID: "a", Again: "b", CameAt: time.Now().Add(set).UTC(), Came: up}); got != tt.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+	t.Run("after the first failed", func(t *testing.T) {
+		var d doubts
+		d.failed(saying("yes", "a"))
+		if !d.holds(bridge.Doubt{ID: "a", Again: "b", CameAt: time.Now().Add(-set).UTC(), Came: up}) {
+			t.Error("it is not in doubt")
+		}
+	})
+}

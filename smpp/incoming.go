@@ -17,26 +17,35 @@ const moVersion = 1
 type incoming struct {
 	link      *Link
 	session   string
-	connected time.Time
-	bound     atomic.Pointer[time.Time]
+	connected instant
+	bound     atomic.Pointer[instant]
 	trusted   atomic.Bool // we know whom we talk with: we called, or its outbind was right
 	outbind   chan *Bind
 }
 
+// instant is a time of day, and the same by a clock that nobody sets. What lies between two of
+// them, the second tells.
+type instant struct {
+	at time.Time
+	up bridge.Uptime
+}
+
+func thisInstant() instant { return instant{time.Now().UTC(), uptime()} }
+
 func newIncoming(l *Link) *incoming {
-	in := &incoming{link: l, session: l.cfg.SessionPrefix + ulid.Make().String(), connected: time.Now().UTC(), outbind: make(chan *Bind, 1)}
+	in := &incoming{link: l, session: l.cfg.SessionPrefix + ulid.Make().String(), connected: thisInstant(), outbind: make(chan *Bind, 1)}
 	in.trusted.Store(l.cfg.Outbind == nil)
 	return in
 }
 
 func (in *incoming) setBound() {
-	now := time.Now().UTC()
-	in.bound.Store(&now)
+	at := thisInstant()
+	in.bound.Store(&at)
 }
 
 // boundAt is when the connection was bound, or was made if it is not bound yet: some
 // SMSCs send deliver_sm before the bind response.
-func (in *incoming) boundAt() time.Time {
+func (in *incoming) boundAt() instant {
 	if at := in.bound.Load(); at != nil {
 		return *at
 	}
@@ -96,13 +105,12 @@ func (in *incoming) store(ctx context.Context, p *PDU) *PDU {
 }
 
 func (in *incoming) mo(p *PDU) bridge.MO {
-	bound, now := in.boundAt(), time.Now().UTC()
-	received := uptime()
+	bound, received := in.boundAt(), thisInstant()
 	return bridge.MO{
 		V: moVersion, ID: ulid.Make().String(),
 		Account: in.link.cfg.Account, Link: in.link.cfg.Name,
-		Session: in.session, BoundAt: bound, Sequence: p.Sequence,
-		Command: p.Command.String(), ReceivedAt: now, Bound: before(received, now.Sub(bound)), Received: received,
+		Session: in.session, BoundAt: bound.at, Sequence: p.Sequence,
+		Command: p.Command.String(), ReceivedAt: received.at, Bound: bound.up, Received: received.up,
 		Source: p.Short.Source, Destination: p.Short.Destination,
 		ServiceType: p.Short.ServiceType, ESMClass: p.Short.ESMClass, ProtocolID: p.Short.ProtocolID,
 		Priority: p.Short.Priority, DataCoding: p.Short.DataCoding, Body: p.Short.Body, TLVs: p.Short.TLVs,
